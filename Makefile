@@ -1,0 +1,78 @@
+# The short way to everything. Each target installs what it needs (and fetches nothing
+# when nothing is missing), then calls CMake or ctest.
+#
+#   make run       build, and run the sample that executes Python code
+#   make test      build, and run the tests
+#   make check     what `make test` does, under sanitizers; fuzzers; style; short benchmarks
+#   make bench     the benchmarks, in full
+#   make install   install below PREFIX (DESTDIR is put before it)
+#   make clean     remove what was built
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+BUILD   ?= build
+JOBS    ?= $(shell nproc)
+
+.PHONY: run test check check-address check-thread check-fuzz check-rest bench install clean
+.NOTPARALLEL:
+unexport MAKEFLAGS
+
+needs = @.ci/install-dependencies
+build = cmake --build $(1) --parallel $(JOBS)
+ctest = ctest --test-dir $(1) --parallel $(JOBS) --output-on-failure --no-tests=error $(2)
+
+# Assertions on, symbols for the reports, and fast enough for the whole suite.
+checked = -DSEMKERNEL_WERROR=ON -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g"
+
+run:
+	$(needs) run
+	cmake -S . -B $(BUILD)
+	$(call build,$(BUILD)) --target product
+	$(BUILD)/samples/python_code_interpreter
+
+test:
+	$(needs) run test
+	cmake -S . -B $(BUILD)
+	$(call build,$(BUILD))
+	$(call ctest,$(BUILD))
+
+check: check-address check-thread check-fuzz check-rest
+
+check-address:
+	$(needs) run test
+	cmake -S . -B $(BUILD)-address $(checked) -DSEMKERNEL_SANITIZE=address,undefined
+	$(call build,$(BUILD)-address)
+	$(call ctest,$(BUILD)-address)
+
+check-thread:
+	$(needs) run test check
+	cmake -S . -B $(BUILD)-thread $(checked) -DSEMKERNEL_SANITIZE=thread -DCMAKE_C_COMPILER=clang
+	$(call build,$(BUILD)-thread)
+	$(call ctest,$(BUILD)-thread)
+
+check-fuzz:
+	$(needs) run test check
+	cmake -S . -B $(BUILD)-fuzz $(checked) -DSEMKERNEL_SANITIZE=address,undefined -DSEMKERNEL_FUZZ=ON -DCMAKE_C_COMPILER=clang
+	$(call build,$(BUILD)-fuzz) --target fuzz
+	$(call ctest,$(BUILD)-fuzz,-C check -L fuzz)
+
+check-rest:
+	$(needs) run test check
+	cmake -S . -B $(BUILD)
+	$(call build,$(BUILD))
+	$(call ctest,$(BUILD),-C check -L 'check|bench')
+
+bench:
+	$(needs) run test
+	cmake -S . -B $(BUILD)
+	$(call build,$(BUILD))
+	ctest --test-dir $(BUILD) -C bench -L bench --verbose --no-tests=error
+
+install:
+	$(needs) run
+	cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	$(call build,$(BUILD)) --target product
+	DESTDIR=$(DESTDIR) cmake --install $(BUILD)
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-address $(BUILD)-thread $(BUILD)-fuzz
