@@ -86,8 +86,8 @@ int sk_text_closest(const char *name, const char *const *candidates, size_t coun
     int closest = -1;
 
     for (size_t i = 0; i < count && i < INT_MAX; i++) {
-        unsigned distance = candidates[i] != NULL ? sk_text_distance(name, candidates[i], best)
-                                                  : best;
+        unsigned distance =
+            candidates[i] != NULL ? sk_text_distance(name, candidates[i], best) : best;
 
         if (distance < best) {
             best = distance;

@@ -2,10 +2,12 @@
  * dotenv.h - reading a .env file.
  *
  * One variable a line: NAME=value, `export ` before it and blanks around are
- * allowed; # begins a comment at the line's start or after a blank outside quotes;
- * 'single quotes' keep everything, "double quotes" know \n \r \t \\ \" \$ and
- * may span lines; LF, CRLF, and a byte order mark at the start are accepted. The last of
- * equal names wins. No variable is expanded: a value is what stands there.
+ * allowed; # begins a comment at the line's start, after a blank outside
+ * quotes, or behind a closing quote; 'single quotes' keep everything, "double
+ * quotes" know \n \r \t \\ \" \$, both may span lines; LF, CRLF (LF within
+ * quotes), and a byte order mark at the start are accepted. The last of equal
+ * names wins. No variable is expanded: a value is what stands there. The text
+ * must be UTF-8 without NUL.
  */
 #ifndef SK_DOTENV_H
 #define SK_DOTENV_H

@@ -129,7 +129,7 @@ void sk_json_compact(sk_buffer_t *out, const sk_json_span_t *span);
 
 /* With quotes; invalid UTF-8 as U+FFFD. */
 void sk_json_write_string(sk_buffer_t *out, const char *text, size_t size);
-void sk_json_write_text(sk_buffer_t *out, const char *text);                /* NULL: null */
+void sk_json_write_text(sk_buffer_t *out, const char *text); /* NULL: null */
 void sk_json_write_integer(sk_buffer_t *out, int64_t value);
 /* Shortest form that reads back equal, in the C locale; NaN and infinities: null. An integral
  * value keeps a mark of its type: 5.0. */

@@ -22,11 +22,11 @@
 
 typedef struct decimal {
     bool negative;
-    const char *first;  /* significant digit, NULL if the number is zero */
-    const char *last;   /* one; a point may stand between */
-    int64_t digits;     /* from first to last */
-    int64_t exponent;   /* of ten, at the last digit */
-    int64_t magnitude;  /* the number is 0.<digits> * 10^magnitude */
+    const char *first; /* significant digit, NULL if the number is zero */
+    const char *last;  /* one; a point may stand between */
+    int64_t digits;    /* from first to last */
+    int64_t exponent;  /* of ten, at the last digit */
+    int64_t magnitude; /* the number is 0.<digits> * 10^magnitude */
 } decimal_t;
 
 static int64_t read_exponent(const char *at, const char *end)
@@ -38,8 +38,8 @@ static int64_t read_exponent(const char *at, const char *end)
         at++;
     }
     for (; at < end; at++) {
-        exponent = exponent < FARTHEST_EXPONENT / 10 ? exponent * 10 + (*at - '0')
-                                                      : FARTHEST_EXPONENT;
+        exponent =
+            exponent < FARTHEST_EXPONENT / 10 ? exponent * 10 + (*at - '0') : FARTHEST_EXPONENT;
     }
     return negative ? -exponent : exponent;
 }

@@ -78,6 +78,9 @@ static inline const char *sk__json_skip_plain(const char *at, const char *end)
 /* The closing quote of the string whose inside begins at `at`. */
 const char *sk__json_string_end(const char *at, const char *end, bool *plain_out);
 
+/* Read a value, of an array or object only the bracket, and return what is behind it. */
+const char *sk__json_read_token(const char *at, const char *end, sk_json_span_t *token);
+
 /* ---- characters within a string ---- */
 
 typedef enum sk__json_char {

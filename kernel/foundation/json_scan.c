@@ -219,8 +219,8 @@ static bool keys_push(scanner_t *s, const sk_json_span_t *key)
         s->keys = keys;
         s->key_room *= 2;
     }
-    s->keys[s->key_count++] = (sk__json_key_t){
-        .text = key->text + 1, .size = key->size - 2, .plain = key->plain};
+    s->keys[s->key_count++] =
+        (sk__json_key_t){.text = key->text + 1, .size = key->size - 2, .plain = key->plain};
     return true;
 }
 

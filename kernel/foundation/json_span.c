@@ -14,7 +14,7 @@ static unsigned hex4(const char *at)
     for (int i = 0; i < 4; i++) {
         unsigned char c = (unsigned char)at[i];
 
-        value = value * 16 + (c <= '9' ? c - '0' : (c | 0x20u) - 'a' + 10u);
+        value = value * 16 + (c <= '9' ? c - (unsigned)'0' : (c | 0x20u) - 'a' + 10);
     }
     return value;
 }
@@ -153,37 +153,48 @@ static const char *token_end(const char *at, const char *end)
     return at;
 }
 
-static const char *read_value(const char *at, const char *end, sk_json_span_t *value)
+const char *sk__json_read_token(const char *at, const char *end, sk_json_span_t *token)
 {
     const char *behind = NULL;
 
-    value->plain = false;
+    token->plain = false;
     switch (*at) {
     case '"':
-        value->type = SK_JSON_STRING;
-        behind = sk__json_string_end(at + 1, end, &value->plain) + 1;
+        token->type = SK_JSON_STRING;
+        behind = sk__json_string_end(at + 1, end, &token->plain) + 1;
         break;
     case '{':
     case '[':
-        value->type = *at == '{' ? SK_JSON_OBJECT : SK_JSON_ARRAY;
-        behind = value_end(at, end);
+        token->type = *at == '{' ? SK_JSON_OBJECT : SK_JSON_ARRAY;
+        behind = at + 1;
         break;
     case 't':
     case 'f':
-        value->type = SK_JSON_BOOLEAN;
+        token->type = SK_JSON_BOOLEAN;
         behind = token_end(at, end);
         break;
     case 'n':
-        value->type = SK_JSON_NULL;
+        token->type = SK_JSON_NULL;
         behind = token_end(at, end);
         break;
     default:
-        value->type = SK_JSON_NUMBER;
+        token->type = SK_JSON_NUMBER;
         behind = token_end(at, end);
         break;
     }
-    value->text = at;
-    value->size = (size_t)(behind - at);
+    token->text = at;
+    token->size = (size_t)(behind - at);
+    return behind;
+}
+
+static const char *read_value(const char *at, const char *end, sk_json_span_t *value)
+{
+    const char *behind = sk__json_read_token(at, end, value);
+
+    if (value->type == SK_JSON_OBJECT || value->type == SK_JSON_ARRAY) {
+        behind = value_end(at, end);
+        value->size = (size_t)(behind - at);
+    }
     return behind;
 }
 

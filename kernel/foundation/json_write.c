@@ -113,8 +113,8 @@ static size_t shortest_digits(double value, char digits[24], int *exponent_out)
             }
         }
         digits[size] = '\0';
-        number.size = (size_t)snprintf(text, sizeof(text), "%se%d", digits,
-                                       *exponent_out + 1 - (int)size);
+        number.size =
+            (size_t)snprintf(text, sizeof(text), "%se%d", digits, *exponent_out + 1 - (int)size);
         if (precision >= 17 || (sk_json_double(&number, &back) && back == value)) {
             while (size > 1 && digits[size - 1] == '0') {
                 size--;
@@ -147,8 +147,8 @@ void sk_json_write_double(sk_buffer_t *out, double value)
     size = shortest_digits(value, digits, &exponent);
     if (exponent >= (int)size - 1 || exponent < -5) {
         sk_buffer_append(out, digits, 1);
-        sk_buffer_append_char(out, '.');
-        sk_buffer_append(out, size > 1 ? digits + 1 : "0", size > 1 ? size - 1 : 1);
+        sk_buffer_append(out, ".", size > 1 ? 1 : 0);
+        sk_buffer_append(out, digits + 1, size - 1);
         sk_buffer_appendf(out, "e%d", exponent);
     } else if (exponent < 0) {
         sk_buffer_append(out, "0.00000", (size_t)(1 - exponent));
