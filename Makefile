@@ -23,6 +23,7 @@ ctest = ctest --test-dir $(1) --parallel $(JOBS) --output-on-failure --no-tests=
 
 # Assertions on, symbols for the reports, and fast enough for the whole suite.
 checked = -DSEMKERNEL_WERROR=ON -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g"
+clang = -DCMAKE_C_COMPILER=clang
 
 run:
 	$(needs) run
@@ -46,13 +47,14 @@ check-address:
 
 check-thread:
 	$(needs) run test check
-	cmake -S . -B $(BUILD)-thread $(checked) -DSEMKERNEL_SANITIZE=thread -DCMAKE_C_COMPILER=clang
+	cmake -S . -B $(BUILD)-thread $(checked) -DSEMKERNEL_SANITIZE=thread $(clang)
 	$(call build,$(BUILD)-thread)
 	$(call ctest,$(BUILD)-thread)
 
 check-fuzz:
 	$(needs) run test check
-	cmake -S . -B $(BUILD)-fuzz $(checked) -DSEMKERNEL_SANITIZE=address,undefined -DSEMKERNEL_FUZZ=ON -DCMAKE_C_COMPILER=clang
+	cmake -S . -B $(BUILD)-fuzz $(checked) -DSEMKERNEL_FUZZ=ON \
+	      -DSEMKERNEL_SANITIZE=address,undefined $(clang)
 	$(call build,$(BUILD)-fuzz) --target fuzz
 	$(call ctest,$(BUILD)-fuzz,-C check -L fuzz)
 

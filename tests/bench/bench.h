@@ -6,7 +6,7 @@
  *         bench_t bench = bench_begin(argc, argv);
  *
  *         bench_yardstick(&bench, "call through a pointer", bench_time(&bench, direct, &state), 2);
- *         bench_figure(&bench, "invoke by handle", bench_time(&bench, invoke, &state), BENCH_NS, 60);
+ *         bench_figure(&bench, "invoke", bench_time(&bench, invoke, &state), BENCH_NS, 60);
  *         return bench_end(&bench);
  *     }
  *
