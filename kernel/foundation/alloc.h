@@ -8,6 +8,7 @@
 #ifndef SK_ALLOC_H
 #define SK_ALLOC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct sk_allocator {
@@ -19,6 +20,9 @@ typedef struct sk_allocator {
 /* Replace the allocator; NULL brings back the C library's. Only before the
  * first allocation, or with nothing allocated. */
 void sk_set_allocator(const sk_allocator_t *allocator);
+
+/* Has anything been asked of the allocator, ever? */
+bool sk_allocator_is_used(void);
 
 void *sk_malloc(size_t size);
 /* Zeroed; NULL also when count * size overflows. */
