@@ -59,9 +59,9 @@ def check_declaration(findings, path, line, comment, code):
     hands_out = re.search(r"\*\*\s*\w+", code) is not None
     if (returns_pointer or hands_out) and not owner:
         findings.add(path, line, f"{name} hands out a pointer; add [owned: ...] or [borrowed: ...]")
-    freed_by = re.search(r"KERNEL_OWNED\((\w+)\)", code)
-    if freed_by and ("owned", freed_by[1]) not in owner:
-        findings.add(path, line, f"{name} is KERNEL_OWNED({freed_by[1]}); say [owned: {freed_by[1]}]")
+    for freed_by in re.findall(r"KERNEL_OWNED\((\w+)\)", code):
+        if ("owned", freed_by) not in owner:
+            findings.add(path, line, f"{name} is KERNEL_OWNED({freed_by}); say [owned: {freed_by}]")
     if any(tag == "takes" for tag, _ in tags) != name.endswith("_take"):
         findings.add(path, line, f"{name}: [takes: ...] and a name that ends in _take go together")
 
@@ -99,7 +99,7 @@ def main(top):
                               match["comment"], match["code"])
         for line, keyword in enumerate(text.split("\n"), 1):
             if keyword.startswith("static inline"):
-                findings.add(path, line, "an inline function in a header; export it, or leave it out")
+                findings.add(path, line, "an inline function; export it, or leave it out")
     findings.end(checked)
 
 

@@ -44,8 +44,8 @@ def check_block(findings, top, compiler, path, line, kind, words, body):
             findings.add(path, line, f"is not the Output: of {source}; copy it again")
     elif kind == "c" and "fragment" not in words:
         if "#include" not in body:
-            findings.add(path, line, "a block of C that cannot be compiled; complete it, or open it "
-                                     "with ```c fragment or ```c file=...")
+            findings.add(path, line, "a block of C that cannot be compiled; complete it, or "
+                                     "open it with ```c fragment or ```c file=...")
             return
         done = subprocess.run([compiler, *FLAGS, "-I", os.path.join(top, "kernel/include"), "-"],
                               input=body, capture_output=True, text=True)

@@ -39,7 +39,7 @@ CASES = [
     ("words", "plugins/a/a.c", "void a(void) { printf(\"\"); }\n", "printf prints"),
     ("words", "kernel/a.c", "void a(void) { exit(1); }\n", "exit ends"),
     ("words", "kernel/command/a.c", "void a(void) { exit(1); }\n", None),
-    ("words", "plugins/a/a.c", "char *a(void) { return getenv(\"A\"); }\n", "getenv is the kernel's"),
+    ("words", "plugins/a/a.c", "char *a = getenv(\"A\");\n", "getenv is the kernel's"),
     ("words", "kernel/a.c", "void a(void) { uv_spawn(0); }\n", "uv_spawn takes"),
     ("words", "kernel/a.c", "int a; /" + "/ why\n", "begins with two slashes"),
     ("words", "kernel/a.c", "const char *a = \"http:/" + "/b\";\n", None),
@@ -52,7 +52,7 @@ CASES = [
     ("includes", "plugins/math/a.c", "#include \"json.h\"\n", "lies in none of plugins/math"),
     ("includes", "samples/a/a.c", "#include <kernel/kernel.h>\n#include <stdio.h>\n", None),
     ("includes", "samples/a/a.c", "#include \"../kernel/a.h\"\n", "not a header by its name"),
-    ("includes", "services/http/a.c", "#include <kernel/service.h>\n#include <curl/curl.h>\n", None),
+    ("includes", "services/http/a.c", "#include <kernel/service.h>\n#include <curl/a.h>\n", None),
     ("includes", "services/http/a.c", "#include <kernel/kernel.h>\n", "is not for services/http/"),
     ("includes", "kernel/include/kernel/a.h", HEADER % "#include <stddef.h>\n", None),
     ("includes", "kernel/include/kernel/a.h", HEADER % "#include <uv.h>\n", "in a public header"),
@@ -67,9 +67,9 @@ CASES = [
     ("documentation", "kernel/include/kernel/a.h",
      HEADER % "/* Does it. [thread: mine] */\nKERNEL_API void kernel_a(void);\n", "is none of"),
     ("documentation", "kernel/include/kernel/a.h",
-     HEADER % "/* Makes it. [thread: any] */\nKERNEL_API char *kernel_a(void);\n", "hands out"),
+     HEADER % "/* Make it. [thread: any] */\nKERNEL_API char *kernel_a(void);\n", "hands out"),
     ("documentation", "kernel/include/kernel/a.h",
-     HEADER % "/* Makes it. [thread: any] */\nKERNEL_API void kernel_a(char **out);\n", "hands out"),
+     HEADER % "/* Make. [thread: any] */\nKERNEL_API void kernel_a(char **out);\n", "hands out"),
     ("documentation", "kernel/include/kernel/a.h",
      HEADER % ("/* Makes it. [thread: any] [owned: b] */\n"
                "KERNEL_API char *kernel_a(void) KERNEL_OWNED(c);\n"), "say [owned: c]"),
@@ -82,7 +82,7 @@ CASES = [
      "/* P. */\nstruct a {\n    int (*b)(int); /* no tag */\n};\n", "(*b) has no [any]"),
 
     ("unused", "kernel/a.c", "int a(void)\n{\n    return 1;\n}\n", "a is used in this file alone"),
-    ("unused", "kernel/a.c", "static int a(void)\n{\n    return 1;\n}\nint main(void)\n{\n}\n", None),
+    ("unused", "kernel/a.c", "static int a(void)\n{\n}\nint main(void)\n{\n}\n", None),
 
     ("examples", "README.md", "```c\n#include <stdio.h>\nint a;\n```\n", None),
     ("examples", "README.md", "```c\n#include <stdio.h>\nint a\n```\n", "does not compile"),

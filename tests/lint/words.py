@@ -9,7 +9,9 @@ import sys
 import sources
 
 LIBRARY = ("kernel/", "services/", "plugins/")
-NOT_LIBRARY = ("kernel/command/", "kernel/plugin_host/", "services/sessions/sessiond/")
+# Programs: the process is theirs.
+NOT_LIBRARY = ("kernel/command/", "kernel/plugin_host/", "services/sessions/")
+HOMES_OF_MALLOC = ("kernel/foundation/alloc.c", "kernel/alloc.c", "kernel/include/kernel/export.h")
 ALL = ("kernel/", "services/", "plugins/", "samples/", "tests/")
 
 
@@ -29,7 +31,7 @@ RULES = [
     (call("sleep", "usleep", "nanosleep"),
      ALL, (), "hopes instead of waiting; wait for the event"),
     (call("malloc", "calloc", "realloc", "free", "strdup", "strndup"),
-     ("kernel/",), ("kernel/foundation/alloc.c", "kernel/alloc.c") + NOT_LIBRARY,
+     ("kernel/",), HOMES_OF_MALLOC + NOT_LIBRARY,
      "passes by the host's allocator; use that of alloc.h"),
     (call("printf", "puts", "putchar", "perror"),
      LIBRARY, NOT_LIBRARY, "prints, which a library does not do unasked; log or report an error"),
@@ -41,7 +43,7 @@ RULES = [
     (call("getenv", "secure_getenv"),
      ("plugins/", "services/"), NOT_LIBRARY, "is the kernel's business; declare configuration"),
     (call("uv_spawn", "uv_queue_work", "uv_default_loop", "uv_replace_allocator"),
-     LIBRARY, (), "takes what belongs to the host's process; see the kernel's own process and pool"),
+     LIBRARY, (), "takes what belongs to the host's process; use the kernel's process and pool"),
     (call("curl_global_init", "curl_global_cleanup"),
      LIBRARY, (), "is the host's decision or libcurl's own; leave it out"),
     (r"^\s*#\s*if\s+0\b",
@@ -49,9 +51,6 @@ RULES = [
     (r"^\s*#\s*pragma\s+(?!GCC diagnostic|once)",
      ALL, (), "is not understood everywhere; do without"),
 ]
-
-# The programs among the services, and the child side of a fork, are not libraries.
-PROGRAM = re.compile(r"^int main\(", re.MULTILINE)
 
 
 def check(findings, path, text):
