@@ -57,14 +57,20 @@ static inline const char *sk__json_skip_plain(const char *at, const char *end)
         uint64_t word = 0;
         uint64_t quotes = 0;
         uint64_t backslashes = 0;
+        uint64_t special = 0;
 
         memcpy(&word, at, 8);
         quotes = word ^ ones * '"';
         backslashes = word ^ ones * '\\';
-        /* In each: is one byte zero, or below 0x20, or above 0x7F? */
-        if ((((quotes - ones) & ~quotes) | ((backslashes - ones) & ~backslashes) |
-             ((word - ones * 0x20) & ~word) | word) &
-            tops) {
+        /* In each: is a byte zero, below 0x20, above 0x7F? The lowest one found is right;
+         * a borrow may point out others above it. */
+        special = (((quotes - ones) & ~quotes) | ((backslashes - ones) & ~backslashes) |
+                   ((word - ones * 0x20) & ~word) | word) &
+                  tops;
+        if (special != 0 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) {
+            return at + (__builtin_ctzll(special) >> 3);
+        }
+        if (special != 0) {
             break;
         }
         at += 8;
@@ -113,7 +119,17 @@ typedef struct sk__json_key {
     void *node; /* whose key it is, if in a tree */
 } sk__json_key_t;
 
-bool sk__json_keys_equal(const sk__json_key_t *a, const sk__json_key_t *b);
+/* Where not both are plain. */
+bool sk__json_keys_equal_decoded(const sk__json_key_t *a, const sk__json_key_t *b);
+
+static inline bool sk__json_keys_equal(const sk__json_key_t *a, const sk__json_key_t *b)
+{
+    if (a->plain && b->plain) {
+        return a->size == b->size && memcmp(a->text, b->text, a->size) == 0;
+    }
+    return sk__json_keys_equal_decoded(a, b);
+}
+
 /* Bring equal keys together, those in the order given; false: no memory. */
 bool sk__json_keys_sort(sk__json_key_t *keys, size_t count);
 

@@ -265,7 +265,8 @@ static bool keys_differ(scanner_t *s, size_t first)
 
 /* ---- values ---- */
 
-static bool scan_number(scanner_t *s)
+/* Whatever is no short integer. */
+static bool scan_long_number(scanner_t *s)
 {
     sk_json_span_t number = {s->at, 0, SK_JSON_NUMBER, false};
     const char *wrong = NULL;
@@ -290,7 +291,20 @@ static bool scan_number(scanner_t *s)
     return true;
 }
 
-static bool scan_word(scanner_t *s, const char *word, size_t size)
+static bool scan_number(scanner_t *s)
+{
+    const char *digits = s->at + (*s->at == '-');
+    const char *end = sk__json_skip_digits(digits, s->end);
+    bool is_short = end > digits && end - digits < 20 && (*digits != '0' || end == digits + 1);
+
+    if (!is_short || (end < s->end && (*end == '.' || *end == 'e' || *end == 'E'))) {
+        return scan_long_number(s);
+    }
+    s->at = end;
+    return true;
+}
+
+static inline bool scan_word(scanner_t *s, const char *word, size_t size)
 {
     if ((size_t)(s->end - s->at) < size || memcmp(s->at, word, size) != 0) {
         return refuse_unexpected(s, s->at, "a value");
