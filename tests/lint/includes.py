@@ -28,7 +28,7 @@ RULES = [
     ("kernel/plugin_host/", {"kernel/", "uv.h"}, (FOUNDATION,)),
     ("kernel/", {"kernel/", "uv.h"}, (FOUNDATION,)),
     ("services/http/", SERVICE | {"curl/"}, (FOUNDATION,)),
-    ("services/sessions/", SERVICE | {"microhttpd.h", "seccomp.h"}, (FOUNDATION,)),
+    ("services/sessions/", SERVICE | {"microhttpd.h", "seccomp.h", "uv.h"}, (FOUNDATION,)),
     ("services/", SERVICE, (FOUNDATION,)),
     # Whoever wants to write a plugin copies one of these.
     ("plugins/math/", PLUGIN, ()),
