@@ -44,13 +44,16 @@ def main(top, build, tool):
         return path, found, done.stderr if failed else ""
 
     findings = sources.Findings()
+    told = set()
     paths = sorted(wanted & set(entries))
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for path, found, failure in pool.map(run, paths):
             if failure:
                 findings.add(os.path.relpath(path, top), 1, f"{tool} failed:\n{failure}")
-            for match in {match[0]: match for match in found}.values():
-                findings.add(os.path.relpath(match["path"], top), match["line"], match["what"])
+            for match in found:
+                if match[0] not in told:
+                    told.add(match[0])
+                    findings.add(os.path.relpath(match["path"], top), match["line"], match["what"])
     findings.end(len(paths))
 
 
