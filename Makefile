@@ -27,13 +27,13 @@ clang = -DCMAKE_C_COMPILER=clang
 
 run:
 	$(needs) run
-	cmake -S . -B $(BUILD)
+	cmake --log-level=NOTICE -S . -B $(BUILD)
 	$(call build,$(BUILD)) --target product
 	$(BUILD)/samples/python_code_interpreter
 
 test:
 	$(needs) run test
-	cmake -S . -B $(BUILD)
+	cmake --log-level=NOTICE -S . -B $(BUILD)
 	$(call build,$(BUILD))
 	$(call ctest,$(BUILD))
 
@@ -41,38 +41,38 @@ check: check-address check-thread check-fuzz check-rest
 
 check-address:
 	$(needs) run test
-	cmake -S . -B $(BUILD)-address $(checked) -DSEMKERNEL_SANITIZE=address,undefined
+	cmake --log-level=NOTICE -S . -B $(BUILD)-address $(checked) -DSEMKERNEL_SANITIZE=address,undefined
 	$(call build,$(BUILD)-address)
 	$(call ctest,$(BUILD)-address)
 
 check-thread:
 	$(needs) run test check
-	cmake -S . -B $(BUILD)-thread $(checked) -DSEMKERNEL_SANITIZE=thread $(clang)
+	cmake --log-level=NOTICE -S . -B $(BUILD)-thread $(checked) -DSEMKERNEL_SANITIZE=thread $(clang)
 	$(call build,$(BUILD)-thread)
 	$(call ctest,$(BUILD)-thread)
 
 check-fuzz:
 	$(needs) run test check
-	cmake -S . -B $(BUILD)-fuzz $(checked) -DSEMKERNEL_FUZZ=ON \
+	cmake --log-level=NOTICE -S . -B $(BUILD)-fuzz $(checked) -DSEMKERNEL_FUZZ=ON \
 	      -DSEMKERNEL_SANITIZE=address,undefined $(clang)
 	$(call build,$(BUILD)-fuzz) --target fuzz
 	$(call ctest,$(BUILD)-fuzz,-C check -L fuzz)
 
 check-rest:
 	$(needs) run test check
-	cmake -S . -B $(BUILD)
+	cmake --log-level=NOTICE -S . -B $(BUILD)
 	$(call build,$(BUILD))
 	$(call ctest,$(BUILD),-C check -L 'check|bench')
 
 bench:
 	$(needs) run test
-	cmake -S . -B $(BUILD)
+	cmake --log-level=NOTICE -S . -B $(BUILD)
 	$(call build,$(BUILD))
 	ctest --test-dir $(BUILD) -C bench -L bench --verbose --no-tests=error
 
 install:
 	$(needs) run
-	cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	cmake --log-level=NOTICE -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
 	$(call build,$(BUILD)) --target product
 	DESTDIR=$(DESTDIR) cmake --install $(BUILD)
 
