@@ -78,17 +78,31 @@ unsigned sk_text_distance(const char *a, const char *b, unsigned limit)
     return smaller(table_distance(a, a_length, b, b_length), limit);
 }
 
+static bool is_same_but_for_case(const char *a, const char *b)
+{
+    while (*a != '\0' && folded(*a) == folded(*b)) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
 int sk_text_closest(const char *name, const char *const *candidates, size_t count)
 {
     size_t length = strlen(name);
-    unsigned near = length > LONGEST_NAME ? 0 : (unsigned)(length < 6 ? 2 : length / 3 * 2);
-    unsigned best = smaller(near + 1, (unsigned)(length > LONGEST_NAME ? 1 : 2 * length));
+    unsigned near = (unsigned)(length < 6 ? 2 : length / 3 * 2);
+    unsigned best = smaller(near + 1, (unsigned)(2 * length)); /* what is found must be nearer */
     int closest = -1;
 
     for (size_t i = 0; i < count && i < INT_MAX; i++) {
-        unsigned distance =
-            candidates[i] != NULL ? sk_text_distance(name, candidates[i], best) : best;
+        unsigned distance = best;
 
+        if (candidates[i] != NULL) {
+            distance = sk_text_distance(name, candidates[i], best);
+        }
+        if (candidates[i] != NULL && is_same_but_for_case(name, candidates[i])) {
+            distance = smaller(distance, 1);
+        }
         if (distance < best) {
             best = distance;
             closest = (int)i;

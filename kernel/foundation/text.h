@@ -31,8 +31,8 @@ bool sk_base64_decode(const char *text, size_t size, sk_buffer_t *out);
  * stands for "too far"; so it does for names above 128 bytes. */
 unsigned sk_text_distance(const char *a, const char *b, unsigned limit);
 /* Index of the closest candidate, or -1 if none is near enough to suggest: within a third of the
- * name's length, at least one edit, and something of the name must remain. NULL candidates are
- * passed over. */
+ * name's length, at least one edit, and something of the name must remain; or equal but for letter
+ * case. NULL candidates are passed over. */
 int sk_text_closest(const char *name, const char *const *candidates, size_t count);
 
 #endif /* SK_TEXT_H */

@@ -264,6 +264,7 @@ static bool read_options(int argc, char **argv)
 
 int check_main(const check_test_t *tests, size_t count, int argc, char **argv)
 {
+    memset(&run, 0, sizeof(run));
     if (!read_options(argc, argv)) {
         return 1;
     }
