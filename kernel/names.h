@@ -1,5 +1,5 @@
 /*
- * names.h - which names are legal, hashing them, suggesting near ones.
+ * names.h - which names are legal, hashing them.
  */
 #ifndef KERNEL_NAMES_PRIVATE_H
 #define KERNEL_NAMES_PRIVATE_H
