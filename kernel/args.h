@@ -4,20 +4,28 @@
 #ifndef KERNEL_ARGS_PRIVATE_H
 #define KERNEL_ARGS_PRIVATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <kernel/args.h>
 #include <kernel/plugin.h>
 
+#define KERNEL__ARG_NAME_ROOM 16u  /* a shorter name needs no memory of its own */
+#define KERNEL__ARG_NAME_MAX  255u /* bytes; no parameter's name is longer than 64 */
+#define KERNEL__ARGS_MAX      4096u
+
 typedef struct kernel__arg {
-    const char *name; /* owned, with the value's text behind it or in a block of its own */
+    const char *name; /* `short_name`, or the beginning of the block */
     uint32_t name_size;
     uint32_t hash;  /* kernel__name_hash */
-    kp_value value; /* its text is owned, NUL-terminated; objects and arrays are compact JSON */
+    kp_value value; /* its text is valid, NUL-terminated, in the block; objects and arrays are
+                       compact JSON, a number is finite */
+    char *block;    /* owned: a long name, then a text; NULL: neither */
+    char short_name[KERNEL__ARG_NAME_ROOM];
 } kernel__arg_t;
 
-#define KERNEL__ARGS_INLINE 4
+#define KERNEL__ARGS_INLINE 4u
 
 struct kernel_args {
     kernel__arg_t *items; /* in the order of setting; `few` until they are more */

@@ -15,22 +15,35 @@
 #include <kernel/plugin.h>
 #include <kernel/status.h>
 
-typedef struct kernel__bounds { /* the part of a parameter's schema that is enforced */
-    bool has_minimum, has_maximum, exclusive_minimum, exclusive_maximum;
-    bool integer_bounds; /* minimum and maximum below hold int64 exactly */
-    double minimum, maximum;
-    int64_t integer_minimum, integer_maximum;
-    size_t min_length, max_length; /* characters of strings, bytes of bytes, elements of arrays;
-                                      SIZE_MAX: none */
+#include "arena.h"
+
+#define KERNEL__PARAMETERS_MAX 64u
+
+/*
+ * The part of a parameter's schema that is enforced: minimum, maximum, exclusiveMinimum and
+ * exclusiveMaximum (as numbers) of integers and numbers, minLength and maxLength of strings (in
+ * characters) and bytes (in bytes), minItems and maxItems of arrays. All other keywords are only
+ * advertised.
+ */
+typedef struct kernel__bounds {
+    int64_t integer_minimum; /* inclusive; INT64_MIN: none */
+    int64_t integer_maximum;
+    double minimum; /* -HUGE_VAL: none */
+    double maximum;
+    bool minimum_is_exclusive;
+    bool maximum_is_exclusive;
+    size_t min_length; /* characters, bytes or elements */
+    size_t max_length; /* SIZE_MAX: none */
 } kernel__bounds_t;
 
 typedef struct kernel__parameter {
-    const char *name; /* owned, all texts here are */
+    const char *name; /* owned by the signature, all texts here are */
     uint32_t name_size;
     uint32_t hash;
     uint32_t type;  /* KP_ */
     uint32_t flags; /* KP_OPTIONAL, KP_HIDDEN, KP_SECRET */
     bool is_required;
+    bool is_simple; /* a value of its type and not a text needs no further check */
     bool has_bounds;
     kernel__bounds_t bounds;
     kp_value dflt; /* KP_NULL: none; ready to be handed out */
@@ -46,9 +59,10 @@ typedef struct kernel__parameter {
 typedef struct kernel__signature {
     kernel__parameter_t *parameters; /* owned */
     size_t count;
-    const char *schema; /* owned; {"type":"object","properties":...,"required":...,
+    bool has_secrets;      /* memory that values were bound into is to be wiped */
+    const char *schema;    /* owned; {"type":"object","properties":...,"required":...,
                            "additionalProperties":false} without hidden parameters */
-    char *memory;       /* whatever the implementation needs to free all of it */
+    kernel__arena_t arena; /* all of it */
 } kernel__signature_t;
 
 typedef enum kernel__signature_kind {
@@ -58,10 +72,11 @@ typedef enum kernel__signature_kind {
 
 /*
  * Check descriptors and copy them. `subject` ("function 'add' of plugin 'math'") begins the
- * error's text. Refused: more than 64 parameters, bad or equal names, unknown types or a stride
- * smaller than version 1.0's 64, .env on a function's parameter, a default that is not JSON or not
- * of the type or not among the choices, choices that do not fit the type, schema text that is not a
- * JSON object, impossible bounds. On failure nothing is left to free.
+ * error's text. Refused: more than 64 parameters, bad or equal names, unknown types, a stride
+ * smaller than version 1.0's 64, .env on a function's parameter, KP_HIDDEN in a configuration, a
+ * default that is not JSON or not of the type or not among the choices, choices that do not fit the
+ * type, schema text that is not a JSON object, impossible bounds, texts that are not UTF-8. A default
+ * of null makes the parameter optional. On failure nothing is left to free.
  */
 kernel_status_t kernel__signature_make(kernel__signature_t *signature,
                                        kernel__signature_kind_t kind, const kp_param *params,
