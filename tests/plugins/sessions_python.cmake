@@ -1,0 +1,5 @@
+foreach(part code_cleanup endpoint remote_error reply)
+    semkernel_test(plugins/sessions_python_${part}_test LIBS sessions_python_parts)
+endforeach()
+semkernel_fuzz(fuzz/sessions_python_code_cleanup_fuzz LIBS sessions_python_parts)
+semkernel_fuzz(fuzz/sessions_python_reply_fuzz LIBS sessions_python_parts)
