@@ -1,0 +1,68 @@
+/*
+ * config.h - what can be set, and from where.
+ *
+ * One table of keys. Each key is a flag (--max-sessions), an environment variable
+ * (SEMKERNEL_SESSIOND_MAX_SESSIONS) and a line of the configuration file
+ * (max_sessions = 4); the flag beats the environment, the environment the file.
+ */
+#ifndef SESSIONS_CONFIG_PRIVATE_H
+#define SESSIONS_CONFIG_PRIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "failure.h"
+
+/* clang-format off */
+#define KIB INT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+/* kind, field, default, smallest, largest, what it is (of a number: with its unit) */
+#define CONFIG_KEYS(K) \
+    K(TEXT,   config,          NULL, 0, 0, "PATH", "read this configuration file: key = value, # begins a comment") \
+    K(TEXT,   socket,          NULL, 0, 0, "PATH", "listen here; the directory must be ours, mode 0700 (default: a fresh private directory)") \
+    K(NUMBER, lifeline,        -1, 0, 1048576, "FD", "end, quickly, when this descriptor reaches its end of file") \
+    K(TEXT,   require,         "no-cgroup", 0, 0, "LEVEL", "refuse to run below this level: no-cgroup or full") \
+    K(TEXT,   bwrap,           "/usr/bin/bwrap", 0, 0, "PATH", "the bubblewrap program") \
+    K(TEXT,   python,          "/usr/bin/python3", 0, 0, "PATH", "the Python of the sessions, a path below /usr") \
+    K(NUMBER, uid_base,        61000, 1000, 2147483647, "UID", "as root: first user id of the sandboxes, one for each slot") \
+    K(NUMBER, max_sessions,    4, 1, 256, "N", "sessions at a time") \
+    K(NUMBER, warm_min,        2, 0, 32, "N", "started workers kept ready for new sessions") \
+    K(NUMBER, cooldown,        300, 10, 3600, "SECONDS", "remove a session that was not used for so long") \
+    K(NUMBER, timeout,         60, 1, 220, "SECONDS", "time of an execution whose request names none") \
+    K(NUMBER, queue_wait,      20, 0, 200, "SECONDS", "wait behind other calls of the same session before 429") \
+    K(SIZE,   memory,          512 * MIB, 64 * MIB, 1024 * GIB, "BYTES", "resident memory of a session") \
+    K(SIZE,   address_space,   1 * GIB, 128 * MIB, 1024 * GIB, "BYTES", "address space of one process of a session") \
+    K(NUMBER, processes,       16, 4, 1024, "N", "processes and threads of a session") \
+    K(NUMBER, descriptors,     256, 32, 65536, "N", "open descriptors of one process of a session") \
+    K(SIZE,   data_size,       128 * MIB, 1 * MIB, 1024 * GIB, "BYTES", "files of a session, /mnt/data") \
+    K(NUMBER, data_inodes,     8192, 16, 1073741824, "N", "files and directories of a session, /mnt/data") \
+    K(SIZE,   tmp_size,        64 * MIB, 1 * MIB, 1024 * GIB, "BYTES", "a session's /tmp, and as much again its /dev/shm") \
+    K(SIZE,   output_limit,    1 * MIB, 1 * KIB, 16 * MIB, "BYTES", "kept of each output stream of an execution") \
+    K(SIZE,   output_drain,    64 * MIB, 1 * MIB, 1024 * GIB, "BYTES", "read of each output stream before the execution is interrupted") \
+    K(NUMBER, connections,     64, 1, 1024, "N", "client connections at a time") \
+    K(SWITCH, verbose,         false, 0, 0, NULL, "report start-up and the life of sessions on stderr")
+/* clang-format on */
+
+#define CONFIG_TYPE_TEXT               const char *
+#define CONFIG_TYPE_NUMBER             int64_t
+#define CONFIG_TYPE_SIZE               int64_t
+#define CONFIG_TYPE_SWITCH             bool
+#define CONFIG_FIELD(kind, field, ...) CONFIG_TYPE_##kind field;
+
+typedef struct config {
+    CONFIG_KEYS(CONFIG_FIELD)
+} config_t;
+
+typedef enum config_wish { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION, CONFIG_WRONG } config_wish_t;
+
+/* Read flags, environment and file into `config`. Texts point into argv, the
+ * environment, or memory that lives as long as the program. */
+config_wish_t config_read(config_t *config, int argc, char **argv, char **environment,
+                          failure_t *failure);
+
+void config_print_help(FILE *out);
+
+#endif /* SESSIONS_CONFIG_PRIVATE_H */

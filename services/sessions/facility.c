@@ -1,0 +1,233 @@
+/*
+ * facility.c - looking for what a sandbox needs, and putting a lack into words.
+ */
+#include "facility.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char *const level_names[] = {"full", "no-cgroup"};
+
+const char *level_name(level_t level)
+{
+    return level_names[level];
+}
+
+bool level_find(const char *name, level_t *level)
+{
+    for (size_t i = 0; i < COUNT(level_names); i++) {
+        if (strcmp(name, level_names[i]) == 0) {
+            *level = (level_t)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the programs ---- */
+
+/* What `program --version` prints, at most size - 1 bytes; runs with an empty environment. */
+static bool read_version(const char *program, char *text, size_t size)
+{
+    int ends[2];
+    if (pipe(ends) != 0) {
+        return false;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        char *arguments[] = {(char *)(size_t)program, (char *)(size_t) "--version", NULL};
+        char *nothing[] = {NULL};
+        (void)dup2(ends[1], STDOUT_FILENO);
+        (void)execve(program, arguments, nothing);
+        _exit(127);
+    }
+    (void)close(ends[1]);
+    size_t have = 0;
+    ssize_t got = 1;
+    while (child > 0 && have + 1 < size && got > 0) {
+        got = read(ends[0], text + have, size - 1 - have);
+        have += got > 0 ? (size_t)got : 0;
+    }
+    text[have] = '\0';
+    (void)close(ends[0]);
+    int status = 1;
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static bool find_bubblewrap(facility_t *facility, const config_t *config, failure_t *failure)
+{
+    char text[128];
+    int major = 0;
+    int minor = 0;
+
+    if (access(config->bwrap, X_OK) != 0) {
+        return fail(failure,
+                    "cannot sandbox: bubblewrap is missing (%s: %s); install it (apt install "
+                    "bubblewrap) or name it with --bwrap",
+                    config->bwrap, strerror(errno));
+    }
+    if (!read_version(config->bwrap, text, sizeof(text)) ||
+        sscanf(text, "bubblewrap %d.%d", &major, &minor) != 2) {
+        return fail(failure,
+                    "cannot sandbox: %s --version does not answer as bubblewrap does; install it "
+                    "(apt install bubblewrap) or name it with --bwrap",
+                    config->bwrap);
+    }
+    if (major == 0 && minor < 5) {
+        return fail(failure,
+                    "cannot sandbox: bubblewrap %d.%d is too old (0.5 is needed); update the "
+                    "package bubblewrap",
+                    major, minor);
+    }
+    facility->disable_userns = major > 0 || minor >= 8;
+    return true;
+}
+
+static bool find_python(facility_t *facility, const config_t *config, failure_t *failure)
+{
+    char path[4096];
+
+    if (realpath(config->python, path) == NULL || access(path, X_OK) != 0) {
+        return fail(failure,
+                    "cannot run Python: %s: %s; install it (apt install python3) or name it with "
+                    "--python",
+                    config->python, strerror(errno));
+    }
+    if (strncmp(path, "/usr/", 5) != 0 || strncmp(path, "/usr/local/", 11) == 0) {
+        return fail(failure,
+                    "cannot run Python: %s is %s, but a sandbox shows only programs below /usr and "
+                    "not below /usr/local; name another with --python",
+                    config->python, path);
+    }
+    const char *name = strrchr(path, '/') + 1;
+    if (strlen(name) < 32) {
+        (void)snprintf(facility->python_etc, sizeof(facility->python_etc), "/etc/%s", name);
+    }
+    return true;
+}
+
+/* As root each slot gets a user id of its own, which must be nobody's. */
+static bool check_user_ids(const config_t *config, failure_t *failure)
+{
+    for (int64_t i = 0; i <= config->max_sessions; i++) {
+        const struct passwd *taken = getpwuid((uid_t)(config->uid_base + i));
+        if (taken != NULL) {
+            return fail(failure,
+                        "cannot sandbox: user id %lld belongs to %s; give %lld free ones with "
+                        "--uid-base",
+                        (long long)(config->uid_base + i), taken->pw_name,
+                        (long long)config->max_sessions + 1);
+        }
+    }
+    return true;
+}
+
+bool facility_find(facility_t *facility, const config_t *config, failure_t *failure)
+{
+    level_t required = LEVEL_FULL;
+
+    memset(facility, 0, sizeof(*facility));
+    facility->level = LEVEL_NO_CGROUP;
+    facility->root = geteuid() == 0;
+    if (!level_find(config->require, &required)) {
+        return fail(failure, "unknown level \"%s\": --require takes no-cgroup or full",
+                    config->require);
+    }
+    if (required < facility->level) {
+        return fail(failure,
+                    "cannot sandbox at the required level \"%s\": this version limits sessions "
+                    "without control groups, which is level \"%s\"",
+                    config->require, level_name(facility->level));
+    }
+    return find_bubblewrap(facility, config, failure) && find_python(facility, config, failure) &&
+           (!facility->root || check_user_ids(config, failure));
+}
+
+/* ---- words ---- */
+
+/* The number in a file of /proc/sys; -1 if there is none. */
+static long read_switch_file(const char *path)
+{
+    long value = -1;
+    FILE *file = fopen(path, "re");
+    if (file != NULL) {
+        if (fscanf(file, "%ld", &value) != 1) {
+            value = -1;
+        }
+        (void)fclose(file);
+    }
+    return value;
+}
+
+/* A switch of the machine that forbids user namespaces; false if none is set that way. */
+static bool explain_switches(failure_t *failure)
+{
+    if (read_switch_file("/proc/sys/user/max_user_namespaces") == 0) {
+        (void)fail(failure, "cannot sandbox: user namespaces are switched off; set sysctl "
+                            "user.max_user_namespaces=15000");
+        return true;
+    }
+    if (read_switch_file("/proc/sys/kernel/unprivileged_userns_clone") == 0) {
+        (void)fail(failure, "cannot sandbox: user namespaces are for root only; set sysctl "
+                            "kernel.unprivileged_userns_clone=1");
+        return true;
+    }
+    if (read_switch_file("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1) {
+        (void)fail(failure, "cannot sandbox: AppArmor restricts user namespaces; load a profile "
+                            "that allows userns for semkernel-sessiond and bwrap, or set sysctl "
+                            "kernel.apparmor_restrict_unprivileged_userns=0");
+        return true;
+    }
+    return false;
+}
+
+bool facility_explain_namespaces(int error, failure_t *failure)
+{
+    if (explain_switches(failure)) {
+        return false;
+    }
+    if (geteuid() == 0) {
+        return fail(failure,
+                    "cannot sandbox: as root, no namespace of its own: %s; run as an ordinary "
+                    "user, or give CAP_SYS_ADMIN (in a container: --cap-add SYS_ADMIN and a "
+                    "seccomp profile that allows unshare)",
+                    strerror(error));
+    }
+    return fail(failure,
+                "cannot sandbox: no user namespace: %s; in a container, run it with a seccomp "
+                "profile that allows unshare",
+                strerror(error));
+}
+
+bool facility_explain_sandbox(const char *diagnosis, failure_t *failure)
+{
+    size_t length = strcspn(diagnosis, "\n");
+
+    if (strstr(diagnosis, "Creating new namespace failed") != NULL ||
+        strstr(diagnosis, "setting up uid map") != NULL) {
+        if (explain_switches(failure)) {
+            return false;
+        }
+        return fail(failure,
+                    "cannot sandbox: bubblewrap may not create namespaces (%.*s); in a container, "
+                    "run it with a seccomp profile that allows unshare and clone",
+                    (int)length, diagnosis);
+    }
+    if (strstr(diagnosis, "Can't mount proc") != NULL) {
+        return fail(failure,
+                    "cannot sandbox: /proc cannot be mounted (%.*s); in a container, run it with "
+                    "an unmasked /proc (--security-opt systempaths=unconfined)",
+                    (int)length, diagnosis);
+    }
+    return fail(failure, "cannot sandbox: the sandbox did not start: %.*s",
+                length == 0 ? 17 : (int)length, length == 0 ? "it says no reason" : diagnosis);
+}

@@ -1,0 +1,36 @@
+/*
+ * facility.h - what this machine offers to build a sandbox from, and how to get
+ * what it lacks.
+ */
+#ifndef SESSIONS_FACILITY_PRIVATE_H
+#define SESSIONS_FACILITY_PRIVATE_H
+
+#include <stdbool.h>
+
+#include "config.h"
+#include "failure.h"
+
+/* From the strongest isolation to none; a level is chosen at start and never left. */
+typedef enum level { LEVEL_FULL, LEVEL_NO_CGROUP } level_t;
+
+const char *level_name(level_t level);
+bool level_find(const char *name, level_t *level);
+
+typedef struct facility {
+    level_t level;
+    bool root;           /* may switch to the slots' own user ids */
+    bool disable_userns; /* bubblewrap 0.8 and later: --disable-userns */
+    char python_etc[64]; /* /etc/python3.11, that of the chosen Python; "" for none */
+} facility_t;
+
+/* Look for the programs and the level asked for. On failure the text names what
+ * is missing and how to get it. */
+bool facility_find(facility_t *facility, const config_t *config, failure_t *failure);
+
+/* Why namespaces could not be entered, from errno and the machine's switches. */
+bool facility_explain_namespaces(int error, failure_t *failure);
+
+/* Why a sandbox did not start, from what bubblewrap printed. */
+bool facility_explain_sandbox(const char *diagnosis, failure_t *failure);
+
+#endif /* SESSIONS_FACILITY_PRIVATE_H */

@@ -1,0 +1,308 @@
+/*
+ * main.c - the server from start to end.
+ *
+ *   configuration      flags, environment, file
+ *   facilities         what this machine offers; else exit status 78
+ *   endpoint           the socket is bound, nobody is let in yet
+ *   namespaces         while there is one thread only, and there is never another
+ *   self-test          beside the start of the first worker; else exit status 78
+ *   listening          one line of JSON on stdout
+ *   end                SIGTERM, SIGINT, or the lifeline's end of file
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include <buffer.h>
+#include <json.h>
+#include <kernel/version.h>
+
+#include "config.h"
+#include "embedded.h"
+#include "endpoint.h"
+#include "facility.h"
+#include "http.h"
+#include "namespace.h"
+#include "protocol.h"
+#include "sandbox.h"
+#include "selftest.h"
+#include "session.h"
+#include "syscall_filter.h"
+#include "watch.h"
+
+extern char **environ;
+
+typedef struct server {
+    config_t config;
+    facility_t facility;
+    endpoint_t endpoint;
+    uv_loop_t loop;
+    sandbox_plan_t plan;
+    pool_t *pool;
+    watch_t watch;
+    http_t *http; /* NULL before the self-test has passed */
+    protocol_t protocol;
+    uv_signal_t signals[2];
+    uv_poll_t lifeline;
+    bool ending;
+    bool testing; /* the self-test is running: it must end first */
+    int exit_status;
+} server_t;
+
+static void server_on_tested(const failure_t *failure, void *data);
+static void server_on_pool_closed(void *data);
+
+static int complain(int exit_status, const failure_t *failure)
+{
+    (void)fprintf(stderr, "semkernel-sessiond: %s\n", failure->text);
+    return exit_status;
+}
+
+static void report(const server_t *server, const char *text, const char *detail)
+{
+    if (server->config.verbose) {
+        (void)fprintf(stderr, "semkernel-sessiond: %s%s\n", text, detail);
+    }
+}
+
+/* ---- end ---- */
+
+static void server_end(server_t *server, bool at_once)
+{
+    if (server->testing) {
+        server->ending = true; /* goes on when the self-test has ended */
+        return;
+    }
+    server->ending = true;
+    if (server->http != NULL) {
+        http_quiesce(server->http);
+    }
+    pool_close(server->pool, at_once, server_on_pool_closed, server);
+}
+
+static void server_on_pool_closed(void *data)
+{
+    server_t *server = data;
+
+    if (server->http != NULL) {
+        http_stop(server->http);
+        server->http = NULL;
+    }
+    watch_stop(&server->watch);
+    for (size_t i = 0; i < sizeof(server->signals) / sizeof(server->signals[0]); i++) {
+        uv_close((uv_handle_t *)&server->signals[i], NULL);
+    }
+    if (server->config.lifeline >= 0) {
+        uv_close((uv_handle_t *)&server->lifeline, NULL);
+    }
+}
+
+static void server_on_signal(uv_signal_t *handle, int number)
+{
+    (void)number;
+    report(handle->data, "ending: a signal asks for it", "");
+    server_end(handle->data, false);
+}
+
+static void server_on_lifeline(uv_poll_t *handle, int status, int events)
+{
+    server_t *server = handle->data;
+    char bytes[256];
+
+    (void)events;
+    ssize_t got = read((int)server->config.lifeline, bytes, sizeof(bytes));
+    if (status >= 0 && (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))) {
+        return;
+    }
+    (void)uv_poll_stop(handle);
+    report(server, "ending: the lifeline was cut", "");
+    server_end(server, true);
+}
+
+/* ---- start ---- */
+
+static bool print_announcement(const server_t *server)
+{
+    sk_buffer_t line = SK_BUFFER_INIT;
+
+    sk_buffer_append_text(&line, "{\"socket\":");
+    sk_json_write_text(&line, server->endpoint.path);
+    sk_buffer_appendf(&line,
+                      ",\"endpoint\":\"http://localhost\",\"level\":\"%s\",\"pid\":%ld,"
+                      "\"version\":\"%s\"}\n",
+                      level_name(server->facility.level), (long)getpid(), KERNEL_VERSION_STRING);
+    bool printed = !line.failed && fputs(line.data, stdout) >= 0 && fflush(stdout) == 0;
+    sk_buffer_fini(&line);
+    return printed;
+}
+
+static bool server_listen(server_t *server, failure_t *failure)
+{
+    const http_options_t options = {&server->loop,
+                                    server->endpoint.socket,
+                                    (unsigned)server->config.connections,
+                                    PROTOCOL_BODY_MAX,
+                                    protocol_handle,
+                                    &server->protocol,
+                                    level_name(server->facility.level)};
+
+    if (!endpoint_listen(&server->endpoint, failure)) {
+        return false;
+    }
+    server->protocol.plan = &server->plan;
+    server->protocol.pool = server->pool;
+    (void)clock_gettime(CLOCK_REALTIME, &server->protocol.started);
+    server->http = http_start(&options, failure);
+    if (server->http == NULL) {
+        return false;
+    }
+    if (!print_announcement(server)) {
+        return fail(failure, "cannot announce the endpoint on stdout: %s", strerror(errno));
+    }
+    return true;
+}
+
+static void server_on_tested(const failure_t *failure, void *data)
+{
+    server_t *server = data;
+    failure_t own = {""};
+
+    server->testing = false;
+    if (failure != NULL && !server->ending) {
+        server->exit_status = complain(EX_CONFIG, failure);
+        server_end(server, true);
+    } else if (server->ending) {
+        server_end(server, true);
+    } else if (!server_listen(server, &own)) {
+        server->exit_status = complain(EX_CANTCREAT, &own);
+        server_end(server, true);
+    } else {
+        report(server, "the self-test has passed, listening on ", server->endpoint.path);
+    }
+}
+
+static int make_file(const char *name, const void *content, size_t size)
+{
+    int file = memfd_create(name, MFD_CLOEXEC);
+
+    if (file >= 0 && write(file, content, size) != (ssize_t)size) {
+        (void)close(file);
+        file = -1;
+    }
+    return file;
+}
+
+static bool server_prepare(server_t *server, failure_t *failure)
+{
+    size_t unknown = 0;
+    char count[32];
+
+    server->plan.loop = &server->loop;
+    server->plan.config = &server->config;
+    server->plan.facility = &server->facility;
+    server->plan.seccomp_file = syscall_filter_program(&unknown, failure);
+    if (server->plan.seccomp_file < 0) {
+        return false;
+    }
+    (void)snprintf(count, sizeof(count), "%zu", unknown);
+    report(server, "system calls of the list that this libseccomp does not know: ", count);
+    report(server, "isolation level: ", level_name(server->facility.level));
+    server->plan.worker_file = make_file("worker", embedded_worker, embedded_worker_size);
+    if (server->plan.worker_file < 0) {
+        return fail(failure, "cannot keep the worker program: %s", strerror(errno));
+    }
+    server->pool = pool_new(&server->plan);
+    return server->pool != NULL || fail(failure, "cannot start: out of memory");
+}
+
+static void server_watch_end(server_t *server)
+{
+    static const int numbers[] = {SIGTERM, SIGINT};
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        (void)uv_signal_init(&server->loop, &server->signals[i]);
+        server->signals[i].data = server;
+        (void)uv_signal_start(&server->signals[i], server_on_signal, numbers[i]);
+    }
+    if (server->config.lifeline >= 0) {
+        (void)uv_poll_init(&server->loop, &server->lifeline, (int)server->config.lifeline);
+        server->lifeline.data = server;
+        (void)uv_poll_start(&server->lifeline, UV_READABLE | UV_DISCONNECT, server_on_lifeline);
+    }
+}
+
+static int server_run(server_t *server)
+{
+    failure_t failure = {""};
+
+    (void)uv_loop_init(&server->loop);
+    if (!server_prepare(server, &failure)) {
+        return complain(EX_CONFIG, &failure);
+    }
+    server_watch_end(server);
+    watch_start(&server->watch, &server->loop, server->pool, server->config.memory);
+    pool_warm(server->pool);
+    server->testing = true;
+    if (!selftest_start(&server->plan, &server->endpoint, server_on_tested, server, &failure)) {
+        server_on_tested(&failure, server);
+    }
+    (void)uv_run(&server->loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&server->loop);
+    pool_free(server->pool);
+    (void)close(server->plan.seccomp_file);
+    (void)close(server->plan.worker_file);
+    return server->exit_status;
+}
+
+/* A lifeline must be something that can end, and stays out of every child. */
+static bool check_lifeline(const config_t *config, failure_t *failure)
+{
+    int file = (int)config->lifeline;
+
+    if (file >= 0 && fcntl(file, F_SETFD, FD_CLOEXEC) != 0) {
+        return fail(failure, "the lifeline %d is not an open descriptor: %s", file,
+                    strerror(errno));
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    static server_t server;
+    failure_t failure = {""};
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    switch (config_read(&server.config, argc, argv, environ, &failure)) {
+    case CONFIG_HELP:
+        config_print_help(stdout);
+        return EXIT_SUCCESS;
+    case CONFIG_VERSION:
+        (void)puts("semkernel-sessiond " KERNEL_VERSION_STRING);
+        return EXIT_SUCCESS;
+    case CONFIG_WRONG:
+        return complain(EX_USAGE, &failure);
+    case CONFIG_RUN:
+        break;
+    }
+    if (!check_lifeline(&server.config, &failure)) {
+        return complain(EX_USAGE, &failure);
+    }
+    if (!facility_find(&server.facility, &server.config, &failure)) {
+        return complain(EX_CONFIG, &failure);
+    }
+    if (!endpoint_open(&server.endpoint, server.config.socket, &failure)) {
+        return complain(EX_CANTCREAT, &failure);
+    }
+    int exit_status = namespace_enter(&server.facility, &failure) ? server_run(&server)
+                                                                  : complain(EX_CONFIG, &failure);
+    endpoint_close(&server.endpoint);
+    return exit_status;
+}

@@ -1,0 +1,36 @@
+/*
+ * namespace.h - the server's own mount namespace, and the file systems of the
+ * slots in it.
+ *
+ * Nothing of it is visible outside, and all of it is gone when the server is,
+ * however it ends.
+ */
+#ifndef SESSIONS_NAMESPACE_PRIVATE_H
+#define SESSIONS_NAMESPACE_PRIVATE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "config.h"
+#include "facility.h"
+#include "failure.h"
+
+/* Where one slot's sandbox keeps its files. */
+typedef struct place {
+    uid_t uid;
+    gid_t gid;
+    char data[64]; /* becomes /mnt/data */
+    char tmp[64];
+    char shm[64];
+} place_t;
+
+/* Enter the namespaces; while the process has one thread only. */
+bool namespace_enter(const facility_t *facility, failure_t *failure);
+
+/* Mount a slot's empty file systems; those of the same number must be unmounted. */
+bool namespace_mount(place_t *place, unsigned number, const facility_t *facility,
+                     const config_t *config, failure_t *failure);
+/* Unmount them: their content is gone. */
+void namespace_unmount(const place_t *place);
+
+#endif /* SESSIONS_NAMESPACE_PRIVATE_H */

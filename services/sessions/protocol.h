@@ -1,0 +1,29 @@
+/*
+ * protocol.h - the dynamic sessions REST API: routes, checks, JSON.
+ *
+ * Executions of the newer API family: POST and GET {base}/executions, DELETE
+ * {base}/session, GET {base}/metadata, under any base path.
+ */
+#ifndef SESSIONS_PROTOCOL_PRIVATE_H
+#define SESSIONS_PROTOCOL_PRIVATE_H
+
+#include <time.h>
+
+#include "config.h"
+#include "facility.h"
+#include "http.h"
+#include "session.h"
+
+#define PROTOCOL_CODE_MAX (1024 * 1024)
+#define PROTOCOL_BODY_MAX (6 * PROTOCOL_CODE_MAX + 64 * 1024) /* code may be all escapes */
+
+typedef struct protocol {
+    const sandbox_plan_t *plan;
+    pool_t *pool;
+    struct timespec started; /* real time */
+} protocol_t;
+
+/* An http_handler_fn; `data` is a protocol_t. */
+void protocol_handle(request_t *request, void *data);
+
+#endif /* SESSIONS_PROTOCOL_PRIVATE_H */

@@ -1,0 +1,211 @@
+/*
+ * selftest.c - one execution of selftest.py, through everything a session uses.
+ *
+ *   selftest_start         bait, a place, a worker
+ *   selftest_on_ready      the script goes in, with what it is to try
+ *   selftest_on_end        its complaints come out; the worker is ended
+ *   selftest_on_gone       everything is cleared away: the verdict
+ */
+#include "selftest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <alloc.h>
+#include <json.h>
+
+#include "embedded.h"
+#include "execution.h"
+
+#define TIMEOUT_S 20
+
+typedef struct selftest {
+    const sandbox_plan_t *plan;
+    const endpoint_t *endpoint;
+    selftest_cb cb;
+    void *data;
+    place_t place;
+    worker_t *worker;
+    execution_t *execution;
+    int bait; /* listens at an abstract name */
+    char abstract[40];
+    bool failed;
+    failure_t failure;
+} selftest_t;
+
+static void selftest_on_ready(worker_t *worker, void *data);
+static void selftest_on_frame(worker_t *worker, frame_type_t type, const char *payload, size_t size,
+                              void *data);
+static void selftest_on_gone(worker_t *worker, void *data);
+static void selftest_on_end(execution_t *execution, void *data);
+
+static const worker_events_t selftest_events = {selftest_on_ready, selftest_on_frame,
+                                                selftest_on_gone};
+
+static bool set_bait(selftest_t *test)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    uint64_t random = 0;
+
+    (void)!getrandom(&random, sizeof(random), 0);
+    (void)snprintf(test->abstract, sizeof(test->abstract), "semkernel-%016llx",
+                   (unsigned long long)random);
+    memcpy(address.sun_path + 1, test->abstract, strlen(test->abstract));
+    socklen_t size =
+        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(test->abstract));
+    test->bait = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return test->bait >= 0 && bind(test->bait, (const struct sockaddr *)&address, size) == 0 &&
+           listen(test->bait, 1) == 0;
+}
+
+static void selftest_free(selftest_t *test)
+{
+    if (test->bait >= 0) {
+        (void)close(test->bait);
+    }
+    sk_free(test);
+}
+
+bool selftest_start(const sandbox_plan_t *plan, const endpoint_t *endpoint, selftest_cb cb,
+                    void *data, failure_t *failure)
+{
+    selftest_t *test = sk_calloc(1, sizeof(*test));
+
+    if (test == NULL) {
+        return fail(failure, "cannot test the sandbox: out of memory");
+    }
+    test->plan = plan;
+    test->endpoint = endpoint;
+    test->cb = cb;
+    test->data = data;
+    test->bait = -1;
+    if (!set_bait(test)) {
+        selftest_free(test);
+        return fail(failure, "cannot test the sandbox: no abstract socket can be made");
+    }
+    if (!namespace_mount(&test->place, (unsigned)plan->config->max_sessions, plan->facility,
+                         plan->config, failure)) {
+        selftest_free(test);
+        return false;
+    }
+    test->worker = worker_start(plan, &test->place, &selftest_events, test, failure);
+    if (test->worker == NULL) {
+        namespace_unmount(&test->place);
+        selftest_free(test);
+        return false;
+    }
+    return true;
+}
+
+static void write_member(sk_buffer_t *script, const char *name, int64_t value)
+{
+    sk_buffer_appendf(script, "\"%s\":%lld,", name, (long long)value);
+}
+
+/* A dictionary in front of the script: JSON of texts and whole numbers is Python, too. */
+static char *make_script(const selftest_t *test, size_t *size_out)
+{
+    const config_t *config = test->plan->config;
+    sk_buffer_t script = SK_BUFFER_INIT;
+
+    sk_buffer_append_text(&script, "CONFIG = {");
+    write_member(&script, "memory", config->address_space);
+    write_member(&script, "processes", config->processes);
+    write_member(&script, "data", config->data_size);
+    write_member(&script, "tmp", config->tmp_size);
+    sk_buffer_append_text(&script, "\"directory\":");
+    sk_json_write_text(&script, test->endpoint->parent);
+    sk_buffer_append_text(&script, ",\"socket\":");
+    sk_json_write_text(&script, test->endpoint->path);
+    sk_buffer_append_text(&script, ",\"marker\":\"SEMKERNEL_SESSIOND_\",\"abstract\":");
+    sk_json_write_text(&script, test->abstract);
+    sk_buffer_append_text(&script, "}\n");
+    sk_buffer_append(&script, embedded_selftest, embedded_selftest_size);
+    return sk_buffer_take(&script, size_out);
+}
+
+static void selftest_on_ready(worker_t *worker, void *data)
+{
+    selftest_t *test = data;
+    const execution_wish_t wish = {.timeout_s = TIMEOUT_S};
+    size_t size = 0;
+    char *script = make_script(test, &size);
+
+    test->execution = script == NULL ? NULL : execution_new_take(test->plan, &wish, script, size);
+    if (test->execution == NULL) {
+        worker_kill(worker, "no memory for the self-test");
+        return;
+    }
+    test->execution->on_end = selftest_on_end;
+    test->execution->data = test;
+    execution_begin(test->execution, worker);
+}
+
+static void selftest_on_frame(worker_t *worker, frame_type_t type, const char *payload, size_t size,
+                              void *data)
+{
+    selftest_t *test = data;
+
+    if (test->execution != NULL && !execution_on_frame(test->execution, type, payload, size)) {
+        worker_kill(worker, "a frame that is not what it must be");
+    }
+}
+
+/* The first complaint, or that the script did not come to its end. */
+static void selftest_judge(selftest_t *test, const execution_t *execution)
+{
+    sk_json_span_t list;
+    sk_json_span_t complaint;
+    char text[128];
+    const char *output = sk_buffer_text(&execution->output);
+
+    test->failed = true;
+    if (execution->outcome != OUTCOME_SUCCEEDED ||
+        sk_json_scan(output, execution->output.size, NULL, &list, NULL) != SK_JSON_OK ||
+        list.type != SK_JSON_ARRAY) {
+        const char *errors = sk_buffer_text(&execution->errors);
+        size_t size = execution->errors.size;
+        (void)fail(&test->failure, "cannot sandbox: the self-test did not come to its end: %s",
+                   size > 300 ? errors + size - 300 : errors);
+        return;
+    }
+    sk_json_cursor_t cursor = sk_json_enter(&list);
+    if (sk_json_next(&cursor, NULL, &complaint) && complaint.size < sizeof(text)) {
+        text[sk_json_string_decode(&complaint, text)] = '\0';
+        (void)fail(&test->failure,
+                   "cannot sandbox: the self-test found a hole: inside, %s; nothing is run on this "
+                   "machine",
+                   text);
+        return;
+    }
+    test->failed = false;
+}
+
+static void selftest_on_end(execution_t *execution, void *data)
+{
+    selftest_t *test = data;
+
+    selftest_judge(test, execution);
+    test->execution = NULL;
+    execution_release(execution);
+    worker_kill(test->worker, "the self-test has ended");
+}
+
+static void selftest_on_gone(worker_t *worker, void *data)
+{
+    selftest_t *test = data;
+
+    if (!worker_was_ready(worker)) {
+        test->failed = true;
+        (void)facility_explain_sandbox(worker_diagnosis(worker), &test->failure);
+    } else if (test->execution != NULL) {
+        execution_abort(test->execution, OUTCOME_FAILED, worker_reason(worker));
+    }
+    namespace_unmount(&test->place);
+    test->cb(test->failed ? &test->failure : NULL, test->data);
+    selftest_free(test);
+}

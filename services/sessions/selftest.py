@@ -1,0 +1,147 @@
+# Runs in a sandbox before the server listens, as user code would. Each check tries what must
+# not work and returns a complaint if it did. Prints the complaints as JSON. CONFIG stands above.
+import ctypes
+import errno
+import fcntl
+import json
+import os
+import socket
+
+libc = ctypes.CDLL(None, use_errno=True)
+machine = os.uname().machine
+NUMBERS = {
+    "x86_64": {"keyctl": 250, "ptrace": 101, "bpf": 321, "io_uring_setup": 425},
+    "aarch64": {"keyctl": 219, "ptrace": 117, "bpf": 280, "io_uring_setup": 425},
+}.get(machine, {})
+CLONE_NEWUSER = 0x10000000
+TIOCSTI = 0x5412
+
+
+def works(call, *arguments):
+    try:
+        result = call(*arguments)
+    except (OSError, MemoryError, ValueError):
+        return False
+    if hasattr(result, "close"):
+        result.close()
+    return True
+
+
+def status(name):
+    with open("/proc/self/status") as lines:
+        for line in lines:
+            if line.startswith(name + ":"):
+                return line.split()[1]
+    return ""
+
+
+def connects(address):
+    with socket.socket(socket.AF_UNIX) as one:
+        return works(one.connect, address)
+
+
+def sees_other_processes():
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/cmdline" % name, "rb") as text:
+                if b"semkernel-sessiond" in text.read():
+                    return True
+            with open("/proc/%s/environ" % name, "rb") as text:
+                if CONFIG["marker"].encode() in text.read():
+                    return True
+        except OSError:
+            pass
+    return False
+
+
+def can_call(name):
+    if name not in NUMBERS:
+        return False
+    return libc.syscall(NUMBERS[name], 0, 0, 0, 0, 0) != -1 or ctypes.get_errno() != errno.EPERM
+
+
+def forks():
+    ends = os.pipe()
+    count = 0
+    try:
+        while count <= CONFIG["processes"]:
+            if os.fork() == 0:
+                os.read(ends[0], 1)
+                os._exit(0)
+            count += 1
+    except OSError:
+        pass
+    for _ in range(count):
+        os.write(ends[1], b".")
+    for _ in range(count):
+        os.wait()
+    os.close(ends[0])
+    os.close(ends[1])
+    return count >= CONFIG["processes"]
+
+
+def grows(path, size):
+    with open(path, "wb") as file:
+        grown = works(os.posix_fallocate, file.fileno(), 0, size)
+    os.unlink(path)
+    return grown
+
+
+def file_system_is_larger(path, size):
+    total = os.statvfs(path)
+    return total.f_frsize * total.f_blocks > size or total.f_files == 0
+
+
+def terminal_takes_input():
+    with open("/dev/null") as null:
+        try:
+            fcntl.ioctl(null, TIOCSTI, b"x")
+        except OSError as error:
+            return error.errno != errno.EPERM
+    return True
+
+
+def writable(directory):
+    path = directory + "/semkernel-selftest"
+    if not works(open, path, "w"):
+        return False
+    os.unlink(path)
+    return True
+
+
+CHECKS = (
+    ("its user is root", lambda: os.getuid() == 0 or os.geteuid() == 0),
+    ("new privileges are possible", lambda: status("NoNewPrivs") != "1"),
+    ("no system call filter is in force", lambda: status("Seccomp") != "2"),
+    ("it has capabilities", lambda: int(status("CapEff") or "1", 16) != 0),
+    ("it can have capabilities", lambda: int(status("CapBnd") or "1", 16) != 0),
+    ("the server's directory is visible", lambda: works(os.listdir, CONFIG["directory"])),
+    ("the server's socket can be reached", lambda: connects(CONFIG["socket"])),
+    ("abstract sockets can be reached", lambda: connects("\0" + CONFIG["abstract"])),
+    ("processes of the host are visible", sees_other_processes),
+    ("files of /etc are visible", lambda: os.path.exists("/etc/passwd")),
+    ("vsock sockets can be made", lambda: works(socket.socket, 40, socket.SOCK_STREAM)),
+    ("netlink sockets can be made", lambda: works(socket.socket, 16, socket.SOCK_RAW)),
+    ("packet sockets can be made", lambda: works(socket.socket, 17, socket.SOCK_RAW)),
+    ("user namespaces can be made", lambda: libc.unshare(CLONE_NEWUSER) == 0),
+    ("keyctl is allowed", lambda: can_call("keyctl")),
+    ("ptrace is allowed", lambda: can_call("ptrace")),
+    ("bpf is allowed", lambda: can_call("bpf")),
+    ("io_uring is allowed", lambda: can_call("io_uring_setup")),
+    ("input can be put into terminals", terminal_takes_input),
+    ("device nodes can be made", lambda: works(os.mknod, "/mnt/data/node", 0o020600, 0x0103)),
+    ("/ is writable", lambda: writable("")),
+    ("/usr is writable", lambda: writable("/usr")),
+    ("/usr/local is writable", lambda: writable("/usr/local")),
+    ("/dev is writable", lambda: writable("/dev")),
+    ("/opt is writable", lambda: writable("/opt")),
+    ("/mnt/data is not writable", lambda: not writable("/mnt/data")),
+    ("memory is not limited", lambda: works(bytearray, CONFIG["memory"])),
+    ("processes are not limited", forks),
+    ("file size is not limited", lambda: grows("/mnt/data/large", CONFIG["data"] + 1)),
+    ("files are not limited", lambda: file_system_is_larger("/mnt/data", CONFIG["data"])),
+    ("/tmp is not limited", lambda: file_system_is_larger("/tmp", CONFIG["tmp"])),
+    ("/dev/shm is not limited", lambda: file_system_is_larger("/dev/shm", CONFIG["tmp"])),
+)
+
+print(json.dumps([name for name, fails in CHECKS if fails()]))

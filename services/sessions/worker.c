@@ -1,0 +1,406 @@
+/*
+ * worker.c - from start to gone.
+ *
+ *   worker_start           a socket pair, a sandbox around its other end
+ *   worker_on_readable     hello: learns its process id from the kernel, then ready
+ *   worker_execute         code and two pipes go out under a fresh nonce
+ *   worker_on_readable     result or error, then done
+ *   worker_kill            or the worker's own end, or a violation
+ *   worker_on_sandbox_gone after the last process: gone
+ *
+ * libuv's pipes drop the credentials of packets, so the socket is watched and
+ * read here.
+ */
+#include "worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <alloc.h>
+#include <json.h>
+
+#define START_MS         10000
+#define PACKETS_PER_TURN 64
+
+typedef enum worker_state { WORKER_STARTING, WORKER_IDLE, WORKER_BUSY, WORKER_ENDING } state_t;
+
+struct worker {
+    state_t state;
+    const worker_events_t *events;
+    void *data;
+    const sandbox_plan_t *plan;
+    sandbox_t *sandbox; /* NULL once gone */
+    int control;
+    int process; /* pidfd of the worker; -1 before hello */
+    pid_t pid;
+    bool was_ready;
+    const char *reason; /* static text */
+    uv_poll_t control_watch;
+    uv_timer_t start_timer;
+    int closing; /* handles still to close */
+    frame_reader_t reader;
+    sk_buffer_t order; /* the exec frame's payload while it is being sent */
+    size_t sent;
+    unsigned packets_sent;
+    bool watches_room; /* until the socket takes the rest */
+    int files[2];      /* go with the first packet */
+    char python[24];
+    char diagnosis[1024];
+};
+
+static void worker_on_start_timer(uv_timer_t *timer);
+static void worker_on_readable(uv_poll_t *handle, int status, int events);
+static void worker_on_sandbox_gone(sandbox_t *sandbox, void *data);
+
+static void worker_enter(worker_t *worker, state_t state)
+{
+    worker->state = state;
+}
+
+/* ---- start ---- */
+
+static int open_control(int ends[2])
+{
+    const int on = 1;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+        return -1;
+    }
+    if (fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0 ||
+        setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0) {
+        (void)close(ends[0]);
+        (void)close(ends[1]);
+        return -1;
+    }
+    return 0;
+}
+
+worker_t *worker_start(const sandbox_plan_t *plan, const place_t *place,
+                       const worker_events_t *events, void *data, failure_t *failure)
+{
+    int ends[2] = {-1, -1};
+    worker_t *worker = sk_calloc(1, sizeof(*worker));
+
+    if (worker == NULL || open_control(ends) != 0) {
+        (void)fail(failure, "cannot start a worker: %s",
+                   worker == NULL ? "out of memory" : strerror(errno));
+        sk_free(worker);
+        return NULL;
+    }
+    worker->plan = plan;
+    worker->events = events;
+    worker->data = data;
+    worker->process = -1;
+    worker->control = ends[0];
+    worker->sandbox = sandbox_spawn(plan, place, ends[1], worker_on_sandbox_gone, worker, failure);
+    (void)close(ends[1]);
+    if (worker->sandbox == NULL) {
+        (void)close(ends[0]);
+        sk_free(worker);
+        return NULL;
+    }
+    worker->control_watch.data = worker;
+    worker->start_timer.data = worker;
+    worker->closing = 2;
+    if (uv_timer_init(plan->loop, &worker->start_timer) != 0 ||
+        uv_timer_start(&worker->start_timer, worker_on_start_timer, START_MS, 0) != 0 ||
+        uv_poll_init(plan->loop, &worker->control_watch, worker->control) != 0 ||
+        uv_poll_start(&worker->control_watch, UV_READABLE, worker_on_readable) != 0) {
+        abort(); /* epoll refused a socket */
+    }
+    return worker;
+}
+
+static void worker_on_start_timer(uv_timer_t *timer)
+{
+    worker_kill(timer->data, "its Python did not start within 10 seconds");
+}
+
+/* ---- frames in ---- */
+
+/* The first packet comes before any user code runs: its sender is the worker, for ever. */
+static void worker_meet(worker_t *worker, pid_t sender)
+{
+    sk_json_span_t root;
+    sk_json_span_t value;
+    size_t size = 0;
+
+    if (sk_json_scan(worker->reader.payload.data, worker->reader.payload.size, NULL, &root, NULL) ==
+            SK_JSON_OK &&
+        sk_json_member(&root, "python", &value) && value.type == SK_JSON_STRING &&
+        value.size < sizeof(worker->python)) {
+        size = sk_json_string_decode(&value, worker->python);
+    }
+    worker->process = (int)syscall(SYS_pidfd_open, sender, 0);
+    if (size == 0 || worker->process < 0) {
+        worker_kill(worker, "its first words were not understood");
+        return;
+    }
+    worker->pid = sender;
+    worker->reader.sender = sender;
+    worker->was_ready = true;
+    (void)uv_timer_stop(&worker->start_timer);
+    worker_enter(worker, WORKER_IDLE);
+    worker->events->on_ready(worker, worker->data);
+}
+
+static void worker_take(worker_t *worker, const void *packet, size_t size, pid_t sender)
+{
+    switch (frame_read(&worker->reader, packet, size, sender)) {
+    case FRAME_PARTIAL:
+        return;
+    case FRAME_VIOLATION:
+        worker_kill(worker, worker->reader.violation);
+        return;
+    case FRAME_COMPLETE:
+        break;
+    }
+    frame_type_t type = worker->reader.type;
+    if (type == FRAME_HELLO) {
+        worker_meet(worker, sender);
+        return;
+    }
+    const char *payload = sk_buffer_text(&worker->reader.payload);
+    size_t total = worker->reader.payload.size;
+    if (type == FRAME_DONE) {
+        frame_reader_close(&worker->reader);
+        worker_enter(worker, WORKER_IDLE);
+        payload = "";
+    }
+    worker->events->on_frame(worker, type, payload, total, worker->data);
+}
+
+/* One packet into a buffer of the caller's; its size, 0 at the end, -1 if there is none. */
+static ssize_t worker_receive(const worker_t *worker, void *packet, size_t size, pid_t *sender_out)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(16 * sizeof(int))];
+    } control;
+    struct iovec part = {packet, size};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof(control.bytes)};
+
+    ssize_t got = recvmsg(worker->control, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT | MSG_TRUNC);
+    *sender_out = -1;
+    if (got < 0) {
+        return -1;
+    }
+    for (struct cmsghdr *at = CMSG_FIRSTHDR(&message); at != NULL; at = CMSG_NXTHDR(&message, at)) {
+        if (at->cmsg_level != SOL_SOCKET) {
+            continue;
+        }
+        if (at->cmsg_type == SCM_CREDENTIALS) {
+            struct ucred credentials;
+            memcpy(&credentials, CMSG_DATA(at), sizeof(credentials));
+            *sender_out = credentials.pid;
+        } else if (at->cmsg_type == SCM_RIGHTS) { /* nobody asked for descriptors */
+            for (size_t i = 0; i < (at->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+                int file;
+                memcpy(&file, CMSG_DATA(at) + i * sizeof(int), sizeof(file));
+                (void)close(file);
+            }
+        }
+    }
+    return got;
+}
+
+static void worker_send(worker_t *worker);
+
+static void worker_on_readable(uv_poll_t *handle, int status, int events)
+{
+    static char packet[FRAME_PACKET_MAX + 1]; /* one thread: one buffer for all workers */
+    worker_t *worker = handle->data;
+
+    if ((events & UV_WRITABLE) != 0) {
+        worker_send(worker);
+    }
+    for (int i = 0; i < PACKETS_PER_TURN && worker->state != WORKER_ENDING; i++) {
+        pid_t sender = 0;
+        ssize_t size = worker_receive(worker, packet, sizeof(packet), &sender);
+        if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return;
+        }
+        if (size <= 0) { /* its last descriptor is closed: the worker is gone or will be */
+            worker_kill(worker, NULL);
+            return;
+        }
+        worker_take(worker, packet, (size_t)size, sender);
+    }
+    if (status < 0) {
+        worker_kill(worker, NULL);
+    }
+}
+
+/* ---- frames out ---- */
+
+/* Send packets of the order until all are out or the socket is full. */
+static void worker_send(worker_t *worker)
+{
+    const size_t room = FRAME_PACKET_MAX - FRAME_HEADER_SIZE;
+
+    while (worker->order.size > 0) {
+        unsigned char header[FRAME_HEADER_SIZE];
+        union {
+            struct cmsghdr align;
+            char bytes[CMSG_SPACE(2 * sizeof(int))];
+        } control;
+        size_t size = worker->order.size - worker->sent;
+        size = size > room ? room : size;
+        struct iovec parts[] = {{header, sizeof(header)},
+                                {worker->order.data + worker->sent, size}};
+        struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+
+        frame_write_header(header, FRAME_EXEC, worker->packets_sent, (uint32_t)worker->order.size,
+                           worker->reader.nonce);
+        if (worker->packets_sent == 0) {
+            memset(&control, 0, sizeof(control));
+            message.msg_control = control.bytes;
+            message.msg_controllen = sizeof(control.bytes);
+            struct cmsghdr *files = CMSG_FIRSTHDR(&message);
+            files->cmsg_level = SOL_SOCKET;
+            files->cmsg_type = SCM_RIGHTS;
+            files->cmsg_len = CMSG_LEN(2 * sizeof(int));
+            memcpy(CMSG_DATA(files), worker->files, 2 * sizeof(int));
+        }
+        if (sendmsg(worker->control, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+            if (errno != EAGAIN && errno != EINTR) {
+                sk_buffer_fini(&worker->order);
+                worker_kill(worker, NULL);
+            }
+            break;
+        }
+        worker->packets_sent++;
+        worker->sent += size;
+        if (worker->sent == worker->order.size) {
+            sk_buffer_fini(&worker->order);
+        }
+    }
+    bool rest = worker->order.size > 0;
+    if (worker->state != WORKER_ENDING && rest != worker->watches_room) {
+        worker->watches_room = rest;
+        (void)uv_poll_start(&worker->control_watch, UV_READABLE | (rest ? UV_WRITABLE : 0),
+                            worker_on_readable);
+    }
+}
+
+bool worker_is_idle(const worker_t *worker)
+{
+    return worker->state == WORKER_IDLE;
+}
+
+bool worker_execute(worker_t *worker, const worker_order_t *order)
+{
+    unsigned char nonce[FRAME_NONCE_SIZE];
+
+    sk_buffer_clear(&worker->order);
+    sk_buffer_append_text(&worker->order, "{\"code\":");
+    sk_json_write_string(&worker->order, order->code, order->size);
+    sk_buffer_append_text(&worker->order, order->as_repr ? ",\"repr\":true}" : ",\"repr\":false}");
+    if (worker->order.failed || getrandom(nonce, sizeof(nonce), 0) != (ssize_t)sizeof(nonce)) {
+        worker_kill(worker, "no memory for an execution");
+        return false;
+    }
+    worker->sent = 0;
+    worker->packets_sent = 0;
+    worker->files[0] = order->output;
+    worker->files[1] = order->errors;
+    frame_reader_open(&worker->reader, nonce);
+    worker_enter(worker, WORKER_BUSY);
+    worker_send(worker);
+    if (worker->packets_sent == 0) { /* an empty socket takes a first packet, or it is dead */
+        worker_kill(worker, NULL);
+    }
+    return worker->state == WORKER_BUSY;
+}
+
+void worker_interrupt(worker_t *worker)
+{
+    struct pollfd process = {worker->process, POLLIN, 0};
+
+    /* The whole group: a worker that waits for os.system() ignores SIGINT, its child does not.
+     * Its number is not yet another's while the worker is not reaped. */
+    if (worker->process >= 0 && poll(&process, 1, 0) == 0) {
+        (void)kill(-worker->pid, SIGINT);
+    }
+}
+
+/* ---- the end ---- */
+
+void worker_kill(worker_t *worker, const char *reason)
+{
+    if (worker->state == WORKER_ENDING) {
+        return;
+    }
+    worker->reason = reason;
+    worker_enter(worker, WORKER_ENDING);
+    (void)uv_poll_stop(&worker->control_watch);
+    (void)uv_timer_stop(&worker->start_timer);
+    if (worker->sandbox != NULL) {
+        sandbox_kill(worker->sandbox);
+    }
+}
+
+static void worker_on_close(uv_handle_t *handle)
+{
+    worker_t *worker = handle->data;
+
+    if (--worker->closing > 0) {
+        return;
+    }
+    worker->events->on_gone(worker, worker->data);
+    (void)close(worker->control);
+    if (worker->process >= 0) {
+        (void)close(worker->process);
+    }
+    frame_reader_fini(&worker->reader);
+    sk_buffer_fini(&worker->order);
+    sk_free(worker);
+}
+
+static void worker_on_sandbox_gone(sandbox_t *sandbox, void *data)
+{
+    worker_t *worker = data;
+
+    (void)memcpy(worker->diagnosis, sandbox_diagnosis(sandbox),
+                 strlen(sandbox_diagnosis(sandbox)) + 1);
+    worker->sandbox = NULL;
+    worker_kill(worker, NULL);
+    uv_close((uv_handle_t *)&worker->control_watch, worker_on_close);
+    uv_close((uv_handle_t *)&worker->start_timer, worker_on_close);
+}
+
+const char *worker_python(const worker_t *worker)
+{
+    return worker->python;
+}
+
+pid_t worker_init(const worker_t *worker)
+{
+    return worker->sandbox == NULL ? 0 : sandbox_init(worker->sandbox);
+}
+
+const char *worker_reason(const worker_t *worker)
+{
+    return worker->reason;
+}
+
+const char *worker_diagnosis(const worker_t *worker)
+{
+    return worker->diagnosis;
+}
+
+bool worker_was_ready(const worker_t *worker)
+{
+    return worker->was_ready;
+}

@@ -1,0 +1,61 @@
+/*
+ * worker.h - one Python in its sandbox, and the frames between it and us.
+ *
+ * What the worker says is a claim of untrusted code: events carry it on, and
+ * who listens decides what it is worth. Rules that a frame can break are held
+ * here; breaking one ends the worker.
+ */
+#ifndef SESSIONS_WORKER_PRIVATE_H
+#define SESSIONS_WORKER_PRIVATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "frame.h"
+#include "sandbox.h"
+
+typedef struct worker worker_t;
+
+typedef struct worker_events {
+    void (*on_ready)(worker_t *worker, void *data);
+    /* A frame of the open execution; payload borrowed until return. */
+    void (*on_frame)(worker_t *worker, frame_type_t type, const char *payload, size_t size,
+                     void *data);
+    /* All its processes are dead; the worker frees itself after the return. */
+    void (*on_gone)(worker_t *worker, void *data);
+} worker_events_t;
+
+/* Start one over the files of `place`. NULL on failure, and then no event comes. */
+worker_t *worker_start(const sandbox_plan_t *plan, const place_t *place,
+                       const worker_events_t *events, void *data, failure_t *failure);
+
+/* May it be given an execution? */
+bool worker_is_idle(const worker_t *worker);
+
+typedef struct worker_order {
+    const char *code; /* UTF-8 */
+    size_t size;
+    bool as_repr; /* primitive results as text of their repr */
+    int output;   /* write ends of the pipes; stay the caller's */
+    int errors;
+} worker_order_t;
+
+/* Open an execution. False if it could not be begun: then the worker is being ended. */
+bool worker_execute(worker_t *worker, const worker_order_t *order);
+
+/* SIGINT to the worker and the processes that its code has started. */
+void worker_interrupt(worker_t *worker);
+
+/* End it for this reason, a text that outlives the worker; on_gone follows. The first reason
+ * stands. */
+void worker_kill(worker_t *worker, const char *reason);
+
+const char *worker_python(const worker_t *worker); /* version, "3.11.2"; "" before it is ready */
+pid_t worker_init(const worker_t *worker);         /* of its sandbox; 0 if unknown */
+/* In on_gone: why, NULL if it ended by itself; and what the sandbox printed before ready. */
+const char *worker_reason(const worker_t *worker);
+const char *worker_diagnosis(const worker_t *worker);
+bool worker_was_ready(const worker_t *worker);
+
+#endif /* SESSIONS_WORKER_PRIVATE_H */
