@@ -344,7 +344,7 @@ bool sk_json_node_integer(const struct cJSON *node, int64_t *value_out)
         return sk_json_integer(&number, value_out) == SK_JSON_INTEGER;
     }
     if (!cJSON_IsNumber(node) || !(fabs(node->valuedouble) <= LARGEST_EXACT) ||
-        floor(node->valuedouble) != node->valuedouble) {
+        (double)(int64_t)node->valuedouble != node->valuedouble) {
         return false;
     }
     *value_out = (int64_t)node->valuedouble;
@@ -370,7 +370,8 @@ bool sk_json_node_double(const struct cJSON *node, double *value_out)
 
 static void write_number(sk_buffer_t *out, double value)
 {
-    if (fabs(value) <= LARGEST_SAFE && floor(value) == value && (value != 0 || !signbit(value))) {
+    if (fabs(value) <= LARGEST_SAFE && (double)(int64_t)value == value &&
+        (value != 0 || !signbit(value))) {
         sk_json_write_integer(out, (int64_t)value);
     } else {
         sk_json_write_double(out, value);

@@ -139,7 +139,7 @@ void sk_json_write_double(sk_buffer_t *out, double value)
         sk_buffer_append_char(out, '-');
         value = -value;
     }
-    if (value < 1e15 && value == floor(value)) {
+    if (value < 1e15 && value == (double)(int64_t)value) {
         sk_json_write_integer(out, (int64_t)value);
         sk_buffer_append(out, ".0", 2);
         return;
