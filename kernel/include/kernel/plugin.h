@@ -349,7 +349,8 @@ enum { KP_HTTP_BOUNDED_MEMORY = 1u,   /* the consumer may pause for long: never 
        KP_HTTP_PUBLIC_ONLY    = 4u    /* refuse private, loopback, link-local addresses                 */ };
 enum { KP_HTTP_REDIRECT_NONE = 0, KP_HTTP_REDIRECT_GET = 1, /* GET and HEAD only */ KP_HTTP_REDIRECT_ALL = 2 };
 enum { KP_HTTP_EVENT_CUT = 1u         /* the stream ended inside this event */ };
-enum { KP_HTTP_BODY_CUT = 1u          /* body holds the beginning only (an answer that is not 2xx) */ };
+enum { KP_HTTP_BODY_CUT = 1u,         /* body holds the beginning only (an answer that is not 2xx) */
+       KP_HTTP_UNSENT   = 2u          /* no answer, and nothing of the request has left: sending it again is safe */ };
 
 typedef struct kp_http_op kp_http_op;
 typedef struct kp_http_header { const char *name, *value; } kp_http_header;
