@@ -40,7 +40,7 @@ test:
 check: check-address check-thread check-fuzz check-rest
 
 check-address:
-	$(needs) run test
+	$(needs) run test check
 	cmake --log-level=NOTICE -S . -B $(BUILD)-address $(checked) -DSEMKERNEL_SANITIZE=address,undefined
 	$(call build,$(BUILD)-address)
 	$(call ctest,$(BUILD)-address)

@@ -28,7 +28,8 @@ RULES = [
     ("kernel/plugin_host/", {"kernel/", "uv.h"}, (FOUNDATION,)),
     ("kernel/", {"kernel/", "uv.h"}, (FOUNDATION,)),
     ("services/http/", SERVICE | {"curl/"}, (FOUNDATION,)),
-    ("services/sessions/", SERVICE | {"microhttpd.h", "seccomp.h", "uv.h"}, (FOUNDATION,)),
+    ("services/sessions/", SERVICE | {"kernel/version.h", "microhttpd.h", "seccomp.h", "uv.h"},
+     (FOUNDATION,)),
     ("services/", SERVICE, (FOUNDATION,)),
     # Whoever wants to write a plugin copies one of these.
     ("plugins/math/", PLUGIN, ()),
@@ -38,10 +39,10 @@ RULES = [
     ("samples/", INSTALLED | {"uv.h"}, ()),
 ]
 
-# A library whose types we turn into ours in one file of a binary.
+# A library whose types we turn into ours in so many files of a binary.
 HOMES = [
     (re.compile(r"^cjson/|^cJSON"), "kernel/foundation/", 1),
-    (re.compile(r"^dlfcn\.h$"), "kernel/", 1),
+    (re.compile(r"^dlfcn\.h$"), "kernel/", 2),  # loading a file; where this library lies
     (re.compile(r"^curl/"), "services/http/", 1),
     (re.compile(r"^microhttpd\.h$"), "services/sessions/", 1),
     (re.compile(r"^seccomp\.h$"), "services/sessions/", 1),
