@@ -4,6 +4,7 @@
 #include "facility.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,12 +120,14 @@ static bool find_python(facility_t *facility, const config_t *config, failure_t 
 static bool check_user_ids(const config_t *config, failure_t *failure)
 {
     for (int64_t i = 0; i <= config->max_sessions; i++) {
-        const struct passwd *taken = getpwuid((uid_t)(config->uid_base + i));
-        if (taken != NULL) {
+        const struct passwd *user = getpwuid((uid_t)(config->uid_base + i));
+        const struct group *group = getgrgid((gid_t)(config->uid_base + i));
+        if (user != NULL || group != NULL) {
             return fail(failure,
-                        "cannot sandbox: user id %lld belongs to %s; give %lld free ones with "
+                        "cannot sandbox: id %lld belongs to %s; give %lld free ones with "
                         "--uid-base",
-                        (long long)(config->uid_base + i), taken->pw_name,
+                        (long long)(config->uid_base + i),
+                        user != NULL ? user->pw_name : group->gr_name,
                         (long long)config->max_sessions + 1);
         }
     }

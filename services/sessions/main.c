@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -53,7 +54,7 @@ typedef struct server {
     uv_signal_t signals[2];
     uv_poll_t lifeline;
     bool ending;
-    bool testing; /* the self-test is running: it must end first */
+    selftest_t *test; /* NULL once it has ended */
     int exit_status;
 } server_t;
 
@@ -77,15 +78,15 @@ static void report(const server_t *server, const char *text, const char *detail)
 
 static void server_end(server_t *server, bool at_once)
 {
-    if (server->testing) {
-        server->ending = true; /* goes on when the self-test has ended */
-        return;
-    }
-    server->ending = true;
-    if (server->http != NULL) {
+    if (!server->ending && server->http != NULL) {
         http_quiesce(server->http);
     }
-    pool_close(server->pool, at_once, server_on_pool_closed, server);
+    server->ending = true;
+    if (server->test != NULL) {
+        selftest_cancel(server->test); /* server_on_tested() comes back here */
+    } else {
+        pool_close(server->pool, at_once, server_on_pool_closed, server);
+    }
 }
 
 static void server_on_pool_closed(void *data)
@@ -175,7 +176,7 @@ static void server_on_tested(const failure_t *failure, void *data)
     server_t *server = data;
     failure_t own = {""};
 
-    server->testing = false;
+    server->test = NULL;
     if (failure != NULL && !server->ending) {
         server->exit_status = complain(EX_CONFIG, failure);
         server_end(server, true);
@@ -250,8 +251,9 @@ static int server_run(server_t *server)
     server_watch_end(server);
     watch_start(&server->watch, &server->loop, server->pool, server->config.memory);
     pool_warm(server->pool);
-    server->testing = true;
-    if (!selftest_start(&server->plan, &server->endpoint, server_on_tested, server, &failure)) {
+    server->test =
+        selftest_start(&server->plan, &server->endpoint, server_on_tested, server, &failure);
+    if (server->test == NULL) {
         server_on_tested(&failure, server);
     }
     (void)uv_run(&server->loop, UV_RUN_DEFAULT);
@@ -266,10 +268,18 @@ static int server_run(server_t *server)
 static bool check_lifeline(const config_t *config, failure_t *failure)
 {
     int file = (int)config->lifeline;
+    struct stat status;
 
-    if (file >= 0 && fcntl(file, F_SETFD, FD_CLOEXEC) != 0) {
+    if (file < 0) {
+        return true;
+    }
+    if (fstat(file, &status) != 0 || fcntl(file, F_SETFD, FD_CLOEXEC) != 0) {
         return fail(failure, "the lifeline %d is not an open descriptor: %s", file,
                     strerror(errno));
+    }
+    if (!S_ISFIFO(status.st_mode) && !S_ISSOCK(status.st_mode)) {
+        return fail(failure, "the lifeline %d must be a pipe or a socket, whose other end closes",
+                    file);
     }
     return true;
 }

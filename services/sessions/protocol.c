@@ -561,6 +561,11 @@ static void post_execution(const call_t *call)
     if (code == NULL) {
         return;
     }
+    if (pool_is_closing(call->protocol->pool)) {
+        sk_free(code);
+        refuse(call, 503, "ServiceUnavailable", NULL, "the session pool is shutting down");
+        return;
+    }
     session_t *session = session_open(call->protocol->pool, call->identifier);
     execution_t *earlier = session == NULL ? NULL : session_find_execution(session, wish.id);
     if (session == NULL || earlier != NULL) {

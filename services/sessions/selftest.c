@@ -8,6 +8,8 @@
  */
 #include "selftest.h"
 
+#include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +25,7 @@
 
 #define TIMEOUT_S 20
 
-typedef struct selftest {
+struct selftest {
     const sandbox_plan_t *plan;
     const endpoint_t *endpoint;
     selftest_cb cb;
@@ -35,7 +37,7 @@ typedef struct selftest {
     char abstract[40];
     bool failed;
     failure_t failure;
-} selftest_t;
+};
 
 static void selftest_on_ready(worker_t *worker, void *data);
 static void selftest_on_frame(worker_t *worker, frame_type_t type, const char *payload, size_t size,
@@ -70,35 +72,51 @@ static void selftest_free(selftest_t *test)
     sk_free(test);
 }
 
-bool selftest_start(const sandbox_plan_t *plan, const endpoint_t *endpoint, selftest_cb cb,
-                    void *data, failure_t *failure)
+static bool selftest_begin(selftest_t *test, failure_t *failure)
+{
+    const sandbox_plan_t *plan = test->plan;
+
+    if (!set_bait(test)) {
+        return fail(failure, "cannot test the sandbox: no abstract socket can be made: %s",
+                    strerror(errno));
+    }
+    if (!namespace_mount(&test->place, (unsigned)plan->config->max_sessions, plan->facility,
+                         plan->config, failure)) {
+        return false;
+    }
+    test->worker = worker_start(plan, &test->place, &selftest_events, test, failure);
+    if (test->worker == NULL) {
+        namespace_unmount(&test->place);
+    }
+    return test->worker != NULL;
+}
+
+selftest_t *selftest_start(const sandbox_plan_t *plan, const endpoint_t *endpoint, selftest_cb cb,
+                           void *data, failure_t *failure)
 {
     selftest_t *test = sk_calloc(1, sizeof(*test));
 
     if (test == NULL) {
-        return fail(failure, "cannot test the sandbox: out of memory");
+        (void)fail(failure, "cannot test the sandbox: out of memory");
+        return NULL;
     }
     test->plan = plan;
     test->endpoint = endpoint;
     test->cb = cb;
     test->data = data;
     test->bait = -1;
-    if (!set_bait(test)) {
+    test->failed = true; /* until it has passed */
+    (void)fail(&test->failure, "cannot sandbox: the self-test was given up");
+    if (!selftest_begin(test, failure)) {
         selftest_free(test);
-        return fail(failure, "cannot test the sandbox: no abstract socket can be made");
+        return NULL;
     }
-    if (!namespace_mount(&test->place, (unsigned)plan->config->max_sessions, plan->facility,
-                         plan->config, failure)) {
-        selftest_free(test);
-        return false;
-    }
-    test->worker = worker_start(plan, &test->place, &selftest_events, test, failure);
-    if (test->worker == NULL) {
-        namespace_unmount(&test->place);
-        selftest_free(test);
-        return false;
-    }
-    return true;
+    return test;
+}
+
+void selftest_cancel(selftest_t *test)
+{
+    worker_kill(test->worker, "the self-test was given up");
 }
 
 static void write_member(sk_buffer_t *script, const char *name, int64_t value)
@@ -163,7 +181,6 @@ static void selftest_judge(selftest_t *test, const execution_t *execution)
     char text[128];
     const char *output = sk_buffer_text(&execution->output);
 
-    test->failed = true;
     if (execution->outcome != OUTCOME_SUCCEEDED ||
         sk_json_scan(output, execution->output.size, NULL, &list, NULL) != SK_JSON_OK ||
         list.type != SK_JSON_ARRAY) {
@@ -199,8 +216,7 @@ static void selftest_on_gone(worker_t *worker, void *data)
 {
     selftest_t *test = data;
 
-    if (!worker_was_ready(worker)) {
-        test->failed = true;
+    if (!worker_was_ready(worker) && worker_reason(worker) == NULL) {
         (void)facility_explain_sandbox(worker_diagnosis(worker), &test->failure);
     } else if (test->execution != NULL) {
         execution_abort(test->execution, OUTCOME_FAILED, worker_reason(worker));

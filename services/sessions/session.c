@@ -321,6 +321,11 @@ static void pool_refill(pool_t *pool)
     }
 }
 
+bool pool_is_closing(const pool_t *pool)
+{
+    return pool->closing;
+}
+
 size_t pool_session_count(const pool_t *pool)
 {
     return pool->session_count;
@@ -460,8 +465,8 @@ static void session_seat(session_t *session)
     if (slot != NULL) {
         slot->session = session;
         session->slot = slot;
-        pool_refill(session->pool);
         session_turn(session);
+        pool_pause(session->pool, SPAWN_PAUSE_MS); /* its first execution has the machine */
     } else if (failure.text[0] != '\0') {
         (void)fprintf(stderr, "semkernel-sessiond: %s\n", failure.text);
         session_give_up(session, failure.text);

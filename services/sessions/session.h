@@ -33,6 +33,7 @@ void pool_free(pool_t *pool);
 /* Keep warm workers ready from now on. */
 void pool_warm(pool_t *pool);
 
+bool pool_is_closing(const pool_t *pool);
 size_t pool_session_count(const pool_t *pool);
 const char *pool_python(const pool_t *pool); /* version of the sessions' Python; "" if unknown */
 /* Seconds until a session may be free. */

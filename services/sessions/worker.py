@@ -342,6 +342,10 @@ def main(descriptor, processes, address_space, file_size, descriptors):
     sys.argv[:] = [""]
     hello = {"proto": 1, "python": "%d.%d.%d" % sys.version_info[:3], "pid": session.pid}
     silence()  # only now: what failed before can be read in the server's complaint
+    open_streams()
+    session.run("print(end=''); 1", False)  # so that the first cell finds everything warm
+    session.cell = 0
+    session.names.pop("_", None)
     packets.send(HELLO, dumps(hello).encode(), NO_NONCE)
     serve(packets, session)
 
