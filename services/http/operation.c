@@ -319,6 +319,7 @@ void http__operation_on_address(kp_http_op *op)
 void http__operation_on_connected(kp_http_op *op)
 {
     http__operation_on_address(op);
+    op->is_sent = true;
     op->connect_until = HTTP__NEVER;
     op->last_io = http__now();
     operation_arm(op);
@@ -553,6 +554,9 @@ static void operation_report(kp_http_op *op)
     response.body_len = op->body.size;
     response.error = op->status == KP_OK ? NULL : sk_buffer_text(&op->error);
     response.flags = op->response_flags;
+    if (op->status != KP_OK && !op->is_sent) {
+        response.flags |= KP_HTTP_UNSENT;
+    }
     op->request.on_done(op->request.arg, &response);
 
     client->provider->release(client->provider, op->hold);

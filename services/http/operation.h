@@ -55,6 +55,7 @@ struct kp_http_op {
 
     /* the answer so far */
     uint32_t attempts;
+    bool is_sent;         /* some of the request may have left */
     uint32_t http_status; /* 0: its headers have not come */
     uint64_t max_response;
     uint64_t received; /* bytes of a 2xx body, decoded */
