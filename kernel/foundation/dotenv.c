@@ -91,12 +91,18 @@ static bool is_name_char(char c, bool is_first)
     return !is_first && ((c >= '0' && c <= '9') || c == '.' || c == '-');
 }
 
+/* A variable may be named export, too. */
 static void skip_export(reader_t *reader)
 {
+    char *begin = reader->at;
+
     if (reader->end - reader->at > 6 && memcmp(reader->at, "export", 6) == 0 &&
         is_blank(reader->at[6])) {
         reader->at += 6;
         skip_blanks(reader);
+    }
+    if (reader->at < reader->end && *reader->at == '=') {
+        reader->at = begin;
     }
 }
 

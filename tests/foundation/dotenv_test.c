@@ -28,6 +28,7 @@ static const read_case_t read_cases[] = {
     {"no value", "A=\nB=   \nC=''\nD=\"\"", "A<>B<>C<>D<>"},
     {"blanks around", "  A = b c \t\n\tD\t=\te", "A<b c>D<e>"},
     {"export", "export A=b\n  export\tC = d\nexport=e", "A<b>C<d>export<e>"},
+    {"a variable named export", "export=1\n export =2\nexport export = 3", "export<3>"},
     {"names", "_a.b-C9=1", "_a.b-C9<1>"},
     {"names differ by case", "a=1\nA=2", "a<1>A<2>"},
     {"comment lines", "# A=b\n   # C=d\nE=f", "E<f>"},
