@@ -155,7 +155,7 @@ static bool arg_make(kernel_args_t *args, kernel__arg_t *arg, const char *name, 
                      const kp_value *value)
 {
     bool has_text = type_has_text(value->type);
-    size_t name_room = name_size < KERNEL__ARG_NAME_ROOM ? 0 : name_size + 1;
+    size_t name_room = name_size < KERNEL__SHORT_NAME_ROOM ? 0 : name_size + 1;
     char *own_name = arg->short_name;
 
     if (!args_check_name(args, name, name_size)) {
@@ -166,6 +166,7 @@ static bool arg_make(kernel_args_t *args, kernel__arg_t *arg, const char *name, 
     arg->value = *value;
     arg->value.flags = 0;
     arg->block = NULL;
+    memset(arg->short_name, 0, sizeof(arg->short_name));
     if (name_room > 0 || has_text) {
         size_t text_size = has_text ? value->as.text.len : 0;
 
@@ -458,7 +459,9 @@ void kernel_args_set_json(kernel_args_t *args, const char *name, const char *jso
         return;
     }
     if (sk_json_scan(json, strlen(json), NULL, &root, &error) != SK_JSON_OK) {
-        args_refuse(args, name, status_of_scan(error.status), "not valid JSON: %s", error.text);
+        args_refuse(args, name, status_of_scan(error.status), "%s: %s",
+                    error.status == SK_JSON_INVALID ? "not valid JSON" : "JSON is not taken",
+                    error.text);
         return;
     }
     args_store_span(args, name, strlen(name), &root);
@@ -529,8 +532,10 @@ kernel_status_t kernel_args_read_json(kernel_args_t *args, const char *json, siz
                                  args == NULL ? "is nothing to read them into" : "is no JSON text");
     }
     if (sk_json_scan(json, size, NULL, &root, &scan_error) != SK_JSON_OK) {
-        return kernel__error_set(error, status_of_scan(scan_error.status),
-                                 "cannot read arguments: not valid JSON: %s", scan_error.text);
+        return kernel__error_set(
+            error, status_of_scan(scan_error.status), "cannot read arguments: %s: %s",
+            scan_error.status == SK_JSON_INVALID ? "not valid JSON" : "JSON is not taken",
+            scan_error.text);
     }
     if (root.type != SK_JSON_OBJECT) {
         return kernel__error_set(error, KERNEL_E_INVALID,

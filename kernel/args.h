@@ -11,9 +11,10 @@
 #include <kernel/args.h>
 #include <kernel/plugin.h>
 
-#define KERNEL__ARG_NAME_ROOM 16u  /* a shorter name needs no memory of its own */
-#define KERNEL__ARG_NAME_MAX  255u /* bytes; no parameter's name is longer than 64 */
-#define KERNEL__ARGS_MAX      4096u
+#include "names.h"
+
+#define KERNEL__ARG_NAME_MAX 255u /* bytes; no parameter's name is longer than 64 */
+#define KERNEL__ARGS_MAX     4096u
 
 typedef struct kernel__arg {
     const char *name; /* `short_name`, or the beginning of the block */
@@ -22,7 +23,7 @@ typedef struct kernel__arg {
     kp_value value; /* its text is valid, NUL-terminated, in the block; objects and arrays are
                        compact JSON, a number is finite */
     char *block;    /* owned: a long name, then a text; NULL: neither */
-    char short_name[KERNEL__ARG_NAME_ROOM];
+    char short_name[KERNEL__SHORT_NAME_ROOM];
 } kernel__arg_t;
 
 #define KERNEL__ARGS_INLINE 4u

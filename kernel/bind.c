@@ -13,7 +13,6 @@
 #include "coerce.h"
 #include "error.h"
 #include "json.h"
-#include "names.h"
 
 static kernel__coercion_t coercion_of(const kernel__binding_t *binding)
 {
@@ -35,20 +34,44 @@ static void bind_clear(const kernel__binding_t *binding)
     }
 }
 
-static const kernel__parameter_t *find_parameter(const kernel__signature_t *signature,
-                                                 const char *name, size_t size, uint32_t hash,
-                                                 size_t index)
+/* Short names, nearly all there are, as two words. */
+static bool names_equal(const kernel__parameter_t *parameter, const kernel__arg_t *arg)
 {
-    const kernel__parameter_t *parameter = signature->parameters + index;
-
-    if (index < signature->count && parameter->hash == hash && parameter->name_size == size &&
-        memcmp(parameter->name, name, size) == 0) {
-        return parameter;
+    if (parameter->name_size != arg->name_size) {
+        return false;
     }
-    parameter = signature->parameters;
-    for (size_t i = 0; i < signature->count; i++, parameter++) {
-        if (parameter->hash == hash && parameter->name_size == size &&
-            memcmp(parameter->name, name, size) == 0) {
+    if (arg->name_size < KERNEL__SHORT_NAME_ROOM) {
+        uint64_t a[2];
+        uint64_t b[2];
+
+        memcpy(a, parameter->short_name, sizeof(a));
+        memcpy(b, arg->short_name, sizeof(b));
+        return ((a[0] ^ b[0]) | (a[1] ^ b[1])) == 0;
+    }
+    return parameter->hash == arg->hash && memcmp(parameter->name, arg->name, arg->name_size) == 0;
+}
+
+static const kernel__parameter_t *find_parameter(const kernel__signature_t *signature,
+                                                 const kernel__arg_t *arg, size_t index)
+{
+    if (index < signature->count && names_equal(&signature->parameters[index], arg)) {
+        return &signature->parameters[index];
+    }
+    for (size_t i = 0; i < signature->count; i++) {
+        if (names_equal(&signature->parameters[i], arg)) {
+            return &signature->parameters[i];
+        }
+    }
+    return NULL;
+}
+
+static const kernel__parameter_t *find_name(const kernel__signature_t *signature, const char *name,
+                                            size_t size)
+{
+    for (size_t i = 0; i < signature->count; i++) {
+        const kernel__parameter_t *parameter = &signature->parameters[i];
+
+        if (parameter->name_size == size && memcmp(parameter->name, name, size) == 0) {
             return parameter;
         }
     }
@@ -137,8 +160,7 @@ kernel_status_t kernel__bind_args(const kernel__binding_t *binding, const kernel
     }
     for (size_t i = 0; i < args->count; i++) {
         const kernel__arg_t *arg = &args->items[i];
-        const kernel__parameter_t *parameter =
-            find_parameter(signature, arg->name, arg->name_size, arg->hash, i);
+        const kernel__parameter_t *parameter = find_parameter(signature, arg, i);
 
         if (parameter == NULL || (parameter->flags & KP_HIDDEN) != 0) {
             return refuse_name(binding, arg->name, arg->name_size);
@@ -170,8 +192,7 @@ kernel_status_t kernel__bind_named(const kernel__binding_t *binding, const kp_na
         const kp_value *value = &args[i].value;
         const char *name = args[i].name != NULL ? args[i].name : "";
         size_t size = strlen(name);
-        const kernel__parameter_t *parameter =
-            find_parameter(binding->signature, name, size, kernel__name_hash(name, size), i);
+        const kernel__parameter_t *parameter = find_name(binding->signature, name, size);
         size_t index = 0;
         kernel_status_t status = KERNEL_OK;
 

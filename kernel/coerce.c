@@ -118,7 +118,7 @@ __attribute__((cold, noinline)) static given_t describe_value(const kernel__coer
         return describe_text(c, parameter, given_names[value->type], value->as.text.ptr,
                              value->as.text.len, value->type == KP_STRING ? "'" : "");
     default:
-        snprintf(digits, sizeof(digits), "%zu of them", value->as.text.len);
+        snprintf(digits, sizeof(digits), "(%zu of them)", value->as.text.len);
         break;
     }
     return describe_text(c, parameter, given_names[value->type & 7], digits, strlen(digits), "");
@@ -406,9 +406,10 @@ static kernel_status_t copy_text(const kernel__coercion_t *c, const kernel__para
     return KERNEL_OK;
 }
 
+/* A whole number that no other one was rounded to. */
 static bool is_integral(double value)
 {
-    return value >= -EXACT_DOUBLE && value <= EXACT_DOUBLE && value == floor(value);
+    return value > -EXACT_DOUBLE && value < EXACT_DOUBLE && value == floor(value);
 }
 
 bool kernel__value_read_number(const sk_json_span_t *number, kp_value *out)
@@ -479,7 +480,7 @@ static kernel_status_t coerce_scalar(const kernel__coercion_t *c,
             given_t given = describe_value(c, parameter, value);
 
             return refuse(c, parameter, KERNEL_E_INVALID,
-                          "must be an integer, was given %s, beyond 2^53, where a number has lost "
+                          "must be an integer, was given %s, from 2^53 on, where a number has lost "
                           "digits",
                           given.text);
         }

@@ -10,7 +10,7 @@
  *   object, array   -            -            -            -          -        itself
  *   bytes           -            -            -            -          itself   -
  *
- * Numbers are refused where digits would be lost: a number beyond 2^53 for an
+ * Numbers are refused where digits would be lost: a number from 2^53 on for an
  * integer, an integer that no double holds for a number.
  */
 #ifndef KERNEL_COERCE_PRIVATE_H

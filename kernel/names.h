@@ -11,6 +11,8 @@
 #include <kernel/status.h>
 
 #define KERNEL__FULL_NAME_MAX 64u /* bytes of "plugin-function" */
+#define KERNEL__SHORT_NAME_ROOM                                                                    \
+    16u /* a shorter name is kept zero-padded, to be compared as words */
 
 /* Letters, digits, single underscores, 1 to 64 bytes; the error says what is wrong with `what`
  * ("plugin name", "parameter name", ...). */

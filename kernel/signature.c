@@ -415,6 +415,9 @@ static kernel_status_t signature_copy(const maker_t *maker, const kp_param *para
     parameter->flags = param->flags;
     parameter->name_size = (uint32_t)strlen(parameter->name);
     parameter->hash = kernel__name_hash(parameter->name, parameter->name_size);
+    if (parameter->name_size < KERNEL__SHORT_NAME_ROOM) {
+        memcpy(parameter->short_name, parameter->name, parameter->name_size);
+    }
     parameter->is_required = (param->flags & KP_OPTIONAL) == 0;
     parameter->bounds = (kernel__bounds_t){
         .integer_minimum = INT64_MIN,

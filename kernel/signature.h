@@ -16,6 +16,7 @@
 #include <kernel/status.h>
 
 #include "arena.h"
+#include "names.h"
 
 #define KERNEL__PARAMETERS_MAX 64u
 
@@ -40,6 +41,7 @@ typedef struct kernel__parameter {
     const char *name; /* owned by the signature, all texts here are */
     uint32_t name_size;
     uint32_t hash;
+    char short_name[KERNEL__SHORT_NAME_ROOM];
     uint32_t type;  /* KP_ */
     uint32_t flags; /* KP_OPTIONAL, KP_HIDDEN, KP_SECRET */
     bool is_required;
