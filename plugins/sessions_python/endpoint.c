@@ -235,6 +235,7 @@ bool endpoint_read(endpoint_t *endpoint, const char *text, bool allow_http, char
     }
     sk_buffer_append_text(&base, address.is_https ? "https://" : "http://");
     sk_buffer_append(&base, address.host, (size_t)(address.authority_end - address.host));
+    endpoint->origin_size = base.size;
     write_path(&base, address.authority_end, address.path_end);
     write_query(&query, address.query);
     endpoint->base = sk_buffer_take(&base, NULL);

@@ -16,8 +16,9 @@
 #include <buffer.h>
 
 typedef struct endpoint {
-    char *base;  /* owned; scheme://host[:port]/path, without a slash at its end */
-    char *query; /* owned; pairs that came with the address, "" if none */
+    char *base;         /* owned; scheme://host[:port]/path, without a slash at its end */
+    char *query;        /* owned; pairs that came with the address, "" if none */
+    size_t origin_size; /* of base: scheme and host, which may be shown */
     bool is_loopback;
 } endpoint_t;
 
