@@ -63,8 +63,11 @@ static int compare_content(const sk__json_key_t *a, const sk__json_key_t *b)
     return order;
 }
 
-bool sk__json_keys_equal_decoded(const sk__json_key_t *a, const sk__json_key_t *b)
+bool sk__json_keys_equal(const sk__json_key_t *a, const sk__json_key_t *b)
 {
+    if (a->plain && b->plain) {
+        return a->size == b->size && memcmp(a->text, b->text, a->size) == 0;
+    }
     return compare_decoded(a, b) == 0;
 }
 

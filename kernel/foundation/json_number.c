@@ -9,7 +9,6 @@
 #include <float.h>
 #include <limits.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "json_private.h"
@@ -134,6 +133,27 @@ static bool multiply_out(const decimal_t *decimal, double *value_out)
     return true;
 }
 
+/* e-123 and a NUL; room for ten digits. */
+static void append_exponent(char *at, int exponent)
+{
+    unsigned rest = exponent < 0 ? 0 - (unsigned)exponent : (unsigned)exponent;
+    char digits[10];
+    size_t size = 0;
+
+    *at++ = 'e';
+    if (exponent < 0) {
+        *at++ = '-';
+    }
+    do {
+        digits[size++] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    while (size > 0) {
+        *at++ = digits[--size];
+    }
+    *at = '\0';
+}
+
 /* The digits as one whole number and its exponent, which every locale reads alike. */
 static double convert(const decimal_t *decimal)
 {
@@ -151,22 +171,41 @@ static double convert(const decimal_t *decimal)
         text[size++] = '1'; /* the last digit is not 0: there is more */
         exponent += decimal->digits - (int64_t)size;
     }
-    snprintf(text + size, sizeof(text) - size, "e%d", (int)exponent);
+    append_exponent(text + size, (int)exponent);
     return strtod(text, NULL);
+}
+
+static double nearest_double(const decimal_t *decimal)
+{
+    double value = 0;
+
+    if (decimal->first == NULL || decimal->magnitude < -400) {
+        return 0;
+    }
+    if (decimal->magnitude > 400) {
+        return HUGE_VAL;
+    }
+    return multiply_out(decimal, &value) ? value : convert(decimal);
+}
+
+double sk__json_digits_double(const char *digits, size_t size, int64_t exponent)
+{
+    decimal_t decimal = {
+        .first = digits,
+        .last = digits + size - 1,
+        .digits = (int64_t)size,
+        .exponent = exponent,
+        .magnitude = exponent + (int64_t)size,
+    };
+
+    return nearest_double(&decimal);
 }
 
 bool sk_json_double(const sk_json_span_t *number, double *value_out)
 {
     decimal_t decimal = decimal_of(number);
-    double value = 0;
+    double value = nearest_double(&decimal);
 
-    if (decimal.first == NULL || decimal.magnitude < -400) {
-        value = 0;
-    } else if (decimal.magnitude > 400) {
-        value = HUGE_VAL;
-    } else if (!multiply_out(&decimal, &value)) {
-        value = convert(&decimal);
-    }
     if (isinf(value)) {
         *value_out = 0;
         return false;

@@ -81,9 +81,6 @@ static inline const char *sk__json_skip_plain(const char *at, const char *end)
     return at;
 }
 
-/* The closing quote of the string whose inside begins at `at`. */
-const char *sk__json_string_end(const char *at, const char *end, bool *plain_out);
-
 /* Read a value, of an array or object only the bracket, and return what is behind it. */
 const char *sk__json_read_token(const char *at, const char *end, sk_json_span_t *token);
 
@@ -106,6 +103,8 @@ sk__json_char_t sk__json_decode_char(const char **at, const char *end, char out[
  * where. `harmless` accepts 01 and 1. too. */
 const char *sk__json_number_end(const char *at, const char *end, bool harmless,
                                 const char **wrong_out);
+/* 123 and 4 are 123e4: the nearest double, which may be infinite. No digit needs to be a 0. */
+double sk__json_digits_double(const char *digits, size_t size, int64_t exponent);
 /* Append the number so that the strict grammar accepts it. */
 void sk__json_number_append(sk_buffer_t *out, const char *text, size_t size);
 
@@ -119,17 +118,7 @@ typedef struct sk__json_key {
     void *node; /* whose key it is, if in a tree */
 } sk__json_key_t;
 
-/* Where not both are plain. */
-bool sk__json_keys_equal_decoded(const sk__json_key_t *a, const sk__json_key_t *b);
-
-static inline bool sk__json_keys_equal(const sk__json_key_t *a, const sk__json_key_t *b)
-{
-    if (a->plain && b->plain) {
-        return a->size == b->size && memcmp(a->text, b->text, a->size) == 0;
-    }
-    return sk__json_keys_equal_decoded(a, b);
-}
-
+bool sk__json_keys_equal(const sk__json_key_t *a, const sk__json_key_t *b);
 /* Bring equal keys together, those in the order given; false: no memory. */
 bool sk__json_keys_sort(sk__json_key_t *keys, size_t count);
 

@@ -224,6 +224,12 @@ static bool keys_push(scanner_t *s, const sk_json_span_t *key)
     return true;
 }
 
+/* Most keys differ in size already. */
+static inline bool may_be_equal(const sk__json_key_t *a, const sk__json_key_t *b)
+{
+    return a->size == b->size || !a->plain || !b->plain;
+}
+
 /* The later one of two equal keys; the first such one in the text, NULL if all differ. */
 static const sk__json_key_t *first_repetition(const sk__json_key_t *keys, size_t count,
                                               bool is_sorted)
@@ -232,7 +238,7 @@ static const sk__json_key_t *first_repetition(const sk__json_key_t *keys, size_t
 
     for (size_t i = 1; i < count; i++) {
         for (size_t j = is_sorted ? i - 1 : 0; j < i; j++) {
-            if ((found == NULL || keys[i].text < found->text) &&
+            if (may_be_equal(&keys[i], &keys[j]) && (found == NULL || keys[i].text < found->text) &&
                 sk__json_keys_equal(&keys[i], &keys[j])) {
                 found = &keys[i];
             }

@@ -92,7 +92,8 @@ sk__json_char_t sk__json_decode_char(const char **at, const char *end, char out[
     return SK__JSON_CHAR_ESCAPE;
 }
 
-const char *sk__json_string_end(const char *at, const char *end, bool *plain_out)
+/* The closing quote of the string whose inside begins at `at`. */
+static const char *string_end(const char *at, const char *end, bool *plain_out)
 {
     bool valid = true;
 
@@ -126,7 +127,7 @@ static const char *value_end(const char *at, const char *end)
     do {
         switch (*at) {
         case '"':
-            at = sk__json_string_end(at + 1, end, &plain);
+            at = string_end(at + 1, end, &plain);
             break;
         case '{':
         case '[':
@@ -161,7 +162,7 @@ const char *sk__json_read_token(const char *at, const char *end, sk_json_span_t 
     switch (*at) {
     case '"':
         token->type = SK_JSON_STRING;
-        behind = sk__json_string_end(at + 1, end, &token->plain) + 1;
+        behind = string_end(at + 1, end, &token->plain) + 1;
         break;
     case '{':
     case '[':
@@ -373,7 +374,7 @@ void sk_json_compact(sk_buffer_t *out, const sk_json_span_t *span)
         if (sk__json_is_space(*at)) {
             at++;
         } else if (*at == '"') {
-            at = sk__json_string_end(at + 1, end, &plain) + 1;
+            at = string_end(at + 1, end, &plain) + 1;
             sk_buffer_append_char(out, '"');
             if (plain) {
                 sk_buffer_append(out, begin + 1, (size_t)(at - begin - 2));

@@ -33,9 +33,18 @@ static size_t decode_for_tree(const sk_json_span_t *string, char *out)
     size_t size = 0;
 
     while (at < end) {
+        const char *run = at;
         char one[4];
         size_t step = 0;
 
+        at = sk__json_skip_plain(at, end);
+        if (out != NULL) {
+            memcpy(out + size, run, (size_t)(at - run));
+        }
+        size += (size_t)(at - run);
+        if (at == end) {
+            break;
+        }
         sk__json_decode_char(&at, end, one, &step);
         if (one[0] == '\0') {
             memcpy(one, "\xE2\x90\x80", 3);

@@ -98,27 +98,22 @@ static size_t shortest_digits(double value, char digits[24], int *exponent_out)
 
     for (;; precision++) {
         char text[40];
-        char *exponent = NULL;
+        const char *at = text;
         size_t size = 0;
-        sk_json_span_t number = {text, 0, SK_JSON_NUMBER, false};
-        double back = 0;
 
         /* d.ddde-07, the point being the locale's: between the first digit and the second. */
         snprintf(text, sizeof(text), "%.*e", precision - 1, value);
-        exponent = strchr(text, 'e');
-        *exponent_out = (int)strtol(exponent + 1, NULL, 10);
-        for (const char *at = text; at < exponent; at++) {
+        for (; *at != 'e'; at++) {
             if (sk__json_is_digit(*at)) {
                 digits[size++] = *at;
             }
         }
-        digits[size] = '\0';
-        number.size =
-            (size_t)snprintf(text, sizeof(text), "%se%d", digits, *exponent_out + 1 - (int)size);
-        if (precision >= 17 || (sk_json_double(&number, &back) && back == value)) {
-            while (size > 1 && digits[size - 1] == '0') {
-                size--;
-            }
+        while (size > 1 && digits[size - 1] == '0') {
+            size--;
+        }
+        *exponent_out = (int)strtol(at + 1, NULL, 10);
+        if (precision >= 17 ||
+            sk__json_digits_double(digits, size, *exponent_out + 1 - (int64_t)size) == value) {
             return size;
         }
     }
