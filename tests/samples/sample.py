@@ -24,7 +24,8 @@ def main(program, source):
     if done.returncode == NO_SANDBOX and not os.environ.get("SEMKERNEL_REQUIRE_SANDBOX"):
         print(f"skipped: {done.stderr.strip()}")
         sys.exit(SKIPPED)
-    difference = list(difflib.unified_diff(promised.splitlines(True), done.stdout.splitlines(True),
+    printed = done.stdout.rstrip("\n") + "\n"  # as in a comment, blank lines end nothing
+    difference = list(difflib.unified_diff(promised.splitlines(True), printed.splitlines(True),
                                            "promised", "printed"))
     sys.stdout.writelines(difference)
     if done.returncode != 0:
