@@ -6,6 +6,7 @@
  *     image_check_note     what can be known without running it
  *     image_map            dlopen, dlsym
  *     image_explain        what dlopen's complaint means
+ *     image_check_entry    is the function there?
  */
 #include "image.h"
 
@@ -44,6 +45,7 @@ static kernel_status_t image_copy(const kernel__trusted_file_t *file, int *fd_ou
 static kernel_status_t image_check_note(const kernel__trusted_file_t *file, int fd, char *why,
                                         size_t why_size);
 static kernel_status_t image_map(image_t *image, int copy, char *why, size_t why_size);
+static kernel_status_t image_check_entry(const image_t *image, char *why, size_t why_size);
 static void image_explain(const char *path, const char *complaint, char *why, size_t why_size);
 
 static bool image_is(const image_t *image, const struct stat *stat)
@@ -81,7 +83,7 @@ static image_t *image_new(const kernel__trusted_file_t *file)
 }
 
 static kernel_status_t image_add(const kernel__trusted_file_t *file, unsigned generation,
-                                 const kernel__image_t **image_out, char *why, size_t why_size)
+                                 image_t **image_out, char *why, size_t why_size)
 {
     image_t *image = image_new(file);
     int copy = -1;
@@ -111,30 +113,35 @@ static kernel_status_t image_add(const kernel__trusted_file_t *file, unsigned ge
     }
     image->next = images;
     images = image;
-    *image_out = &image->public;
+    *image_out = image;
     return KERNEL_OK;
 }
 
 kernel_status_t kernel__image_load(const kernel__trusted_file_t *file,
                                    const kernel__image_t **image_out, char *why, size_t why_size)
 {
+    image_t *found = NULL;
     unsigned generation = 0;
     kernel_status_t status = KERNEL_OK;
 
     *image_out = NULL;
     /* Held while constructors run: two threads must not map two copies. */
     pthread_mutex_lock(&images_lock);
-    for (image_t *image = images; image != NULL && *image_out == NULL; image = image->next) {
+    for (image_t *image = images; image != NULL && found == NULL; image = image->next) {
         if (image_is(image, &file->stat)) {
-            *image_out = &image->public;
+            found = image;
         } else if (image_hides(image, file) && image->generation >= generation) {
             generation = image->generation + 1;
         }
     }
-    if (*image_out == NULL) {
-        status = image_add(file, generation, image_out, why, why_size);
+    if (found == NULL) {
+        status = image_add(file, generation, &found, why, why_size);
     }
     pthread_mutex_unlock(&images_lock);
+    if (status == KERNEL_OK) {
+        status = image_check_entry(found, why, why_size);
+    }
+    *image_out = status == KERNEL_OK ? &found->public : NULL;
     return status;
 }
 
@@ -242,6 +249,20 @@ static kernel_status_t image_map(image_t *image, int copy, char *why, size_t why
     }
     entry = dlsym(handle, ENTRY_NAME);
     memcpy(&image->public.entry, &entry, sizeof(entry));
+    return KERNEL_OK;
+}
+
+/* Such an image is kept, too: its name is taken, the mended file needs another one. */
+static kernel_status_t image_check_entry(const image_t *image, char *why, size_t why_size)
+{
+    if (image->public.entry == NULL) {
+        snprintf(why, why_size,
+                 "%s has the note of a plugin, but exports no function " ENTRY_NAME
+                 ": put KP_PLUGIN or KP_MODULE into one of its sources, and do not hide that "
+                 "function",
+                 image->path);
+        return KERNEL_E_ABI;
+    }
     return KERNEL_OK;
 }
 

@@ -17,15 +17,16 @@
 #include "file_trust.h"
 
 typedef struct kernel__image {
-    const char *path;  /* constant, for ever */
-    kp_entry_fn entry; /* NULL: the file has none */
+    const char *path; /* constant, for ever */
+    kp_entry_fn entry;
 } kernel__image_t;
 
 /*
  * Check the note of a trusted file and map it, unless it is mapped already. Runs
  * the file's constructors, if it has any, once every check before has passed.
  *
- * KERNEL_E_ABI        not a plugin, made for another epoch or machine, or dlopen refused it
+ * KERNEL_E_ABI        not a plugin, made for another epoch or machine, dlopen refused it, or it has
+ *                     no entry
  * KERNEL_E_NO_MEMORY
  *
  * On failure `why` says: which check, what was found, what was expected, what to do.

@@ -3,11 +3,10 @@
  *
  *     kernel__loader_find   what is asked for; the steps below; an alias if there is nothing
  *     request_read          a name or a path, and the type within the module
- *     static_find           a plugin that is linked into the host, or
  *     loader_search         the first file of that name in the directories
- *     loader_load           may it be trusted, is it on the list, map it
- *     module_check          what the entry answered
- *     module_pick           one of its types
+ *     loader_load           may it be trusted, is it on the list; map it, ask its entry
+ *     loader_pick           one of its types
+ *     loader_not_found      or what there is instead
  *
  * Every failure that is about a file, or about its absence, passes through
  * loader_reject(), which remembers it.
@@ -17,7 +16,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,17 +28,15 @@
 #include "extensions.h"
 #include "file_trust.h"
 #include "image.h"
-#include "names.h"
+#include "module.h"
 #include "place.h"
+#include "rejections.h"
+#include "static_types.h"
 #include "text.h"
 #include "trust_list.h"
 
 #define WHY_ROOM  2048
 #define KIND_SIZE 2
-
-/* The structs of version 1.0 end with these members; later ones are longer. */
-#define MODULE_SIZE_1_0 (offsetof(kp_module, plugins) + sizeof(void *))
-#define PLUGIN_SIZE_1_0 (offsetof(kp_plugin, extension) + sizeof(void *))
 
 static const char *const kind_names[KIND_SIZE] = {
     [KERNEL__LOADER_PLUGIN] = "plugin", [KERNEL__LOADER_SERVICE] = "service"};
@@ -62,23 +58,13 @@ typedef struct directory {
     bool is_for[KIND_SIZE];
 } directory_t;
 
-typedef struct rejection {
-    kernel_rejection_t public;
-    char *path; /* owned */
-    char *text; /* owned */
-    struct rejection *next;
-} rejection_t;
-
 struct kernel__loader {
     const kernel__log_t *log; /* borrowed; outlives the loader */
     bool is_watched;          /* SEMKERNEL_PLUGIN_DEBUG: each step goes to standard error */
     kernel__trust_list_t *trust;
     directory_t *directories; /* owned; in the order of search */
     size_t directory_count;
-    pthread_mutex_t lock; /* guards the rejections */
-    rejection_t *rejections;
-    rejection_t **last;
-    size_t rejection_count;
+    kernel__rejections_t rejections;
 };
 
 /* What kernel__loader_find() was asked for. */
@@ -90,31 +76,19 @@ typedef struct request {
     const char *type;      /* NULL: the only one of the module */
 } request_t;
 
-/* ---- plugins that are linked into the host: the process's, like images ---- */
-
-typedef struct static_type {
-    char *name;
-    const kp_module *module;
-    struct static_type *next;
-} static_type_t;
-
-static pthread_mutex_t static_lock = PTHREAD_MUTEX_INITIALIZER;
-static static_type_t *static_types;
-
 static kernel_status_t request_read(kernel__loader_kind_t kind, const char *type,
                                     request_t *request, kernel_error_t *error);
 static kernel_status_t loader_find_alias(kernel__loader_t *loader, const request_t *request,
                                          kernel__loaded_t *loaded_out, kernel_error_t *error);
-static const kp_module *static_find(const char *name);
 static bool loader_search(kernel__loader_t *loader, const request_t *request, char path[PATH_MAX]);
 static kernel_status_t loader_load(kernel__loader_t *loader, const request_t *request,
                                    const char *path, kernel__loaded_t *loaded_out,
                                    kernel_error_t *error);
-static kernel_status_t module_check(const kp_module *module, const char *path, char *why,
-                                    size_t why_size);
-static kernel_status_t module_pick(const kp_module *module, const request_t *request,
+static kernel_status_t loader_pick(const kp_module *module, const request_t *request,
                                    const char *path, kernel__loaded_t *loaded_out,
                                    kernel_error_t *error);
+static kernel_status_t loader_not_found(kernel__loader_t *loader, const request_t *request,
+                                        kernel_error_t *error);
 
 /* ---- making one ---- */
 
@@ -278,8 +252,7 @@ kernel__loader_t *kernel__loader_new(const kernel_options_t *options, const kern
     }
     loader->log = log;
     loader->is_watched = watched != NULL && strcmp(watched, "1") == 0;
-    loader->last = &loader->rejections;
-    pthread_mutex_init(&loader->lock, NULL);
+    kernel__rejections_init(&loader->rejections);
     status = loader_add_directories(loader, options, error);
     if (status == KERNEL_OK && options != NULL && options->trust != NULL) {
         loader->trust = kernel__trust_list_new(options->trust, error);
@@ -297,18 +270,10 @@ void kernel__loader_free(kernel__loader_t *loader)
     if (loader == NULL) {
         return;
     }
-    while (loader->rejections != NULL) {
-        rejection_t *rejection = loader->rejections;
-
-        loader->rejections = rejection->next;
-        sk_free(rejection->path);
-        sk_free(rejection->text);
-        sk_free(rejection);
-    }
     for (size_t i = 0; i < loader->directory_count; i++) {
         sk_free(loader->directories[i].path);
     }
-    pthread_mutex_destroy(&loader->lock);
+    kernel__rejections_fini(&loader->rejections);
     kernel__trust_list_free(loader->trust);
     sk_free(loader->directories);
     sk_free(loader);
@@ -316,46 +281,11 @@ void kernel__loader_free(kernel__loader_t *loader)
 
 /* ---- rejections ---- */
 
-static bool rejection_is(const rejection_t *rejection, const char *path, const char *text)
-{
-    return strcmp(rejection->path, path) == 0 && strcmp(rejection->text, text) == 0;
-}
-
 void kernel__loader_reject(kernel__loader_t *loader, const char *path, kernel_status_t status,
                            const char *text)
 {
-    rejection_t *rejection = NULL;
-
     loader_trace(loader, "%s", text);
-    pthread_mutex_lock(&loader->lock);
-    for (rejection = loader->rejections; rejection != NULL; rejection = rejection->next) {
-        if (rejection_is(rejection, path, text)) {
-            break; /* a host that tries again and again learns nothing new */
-        }
-    }
-    if (rejection == NULL) {
-        rejection = sk_calloc(1, sizeof(*rejection));
-        if (rejection != NULL) {
-            rejection->path = sk_strdup(path);
-            rejection->text = sk_strdup(text);
-            if (rejection->path == NULL || rejection->text == NULL) {
-                sk_free(rejection->path);
-                sk_free(rejection->text);
-                sk_free(rejection);
-                rejection = NULL;
-            }
-        }
-        if (rejection != NULL) {
-            rejection->public.size = sizeof(rejection->public);
-            rejection->public.path = rejection->path;
-            rejection->public.status = status;
-            rejection->public.text = rejection->text;
-            *loader->last = rejection;
-            loader->last = &rejection->next;
-            loader->rejection_count++;
-        }
-    }
-    pthread_mutex_unlock(&loader->lock);
+    kernel__rejections_add(&loader->rejections, path, status, text);
 }
 
 static kernel_status_t loader_reject(kernel__loader_t *loader, const request_t *request,
@@ -372,33 +302,15 @@ static kernel_status_t loader_reject(kernel__loader_t *loader, const request_t *
 
 size_t kernel__loader_rejection_count(kernel__loader_t *loader)
 {
-    size_t count = 0;
-
-    pthread_mutex_lock(&loader->lock);
-    count = loader->rejection_count;
-    pthread_mutex_unlock(&loader->lock);
-    return count;
+    return kernel__rejections_count(&loader->rejections);
 }
 
 const kernel_rejection_t *kernel__loader_rejection_at(kernel__loader_t *loader, size_t index)
 {
-    const rejection_t *rejection = NULL;
-
-    pthread_mutex_lock(&loader->lock);
-    rejection = loader->rejections;
-    while (rejection != NULL && index > 0) {
-        rejection = rejection->next;
-        index--;
-    }
-    pthread_mutex_unlock(&loader->lock);
-    return rejection != NULL ? &rejection->public : NULL;
+    return kernel__rejections_at(&loader->rejections, index);
 }
 
 /* ---- finding ---- */
-
-/* The text for a name that leads nowhere: where it was looked for, and what comes near. */
-static kernel_status_t loader_not_found(kernel__loader_t *loader, const request_t *request,
-                                        kernel_error_t *error);
 
 kernel_status_t kernel__loader_find(kernel__loader_t *loader, kernel__loader_kind_t kind,
                                     const char *type, kernel__loaded_t *loaded_out,
@@ -417,10 +329,10 @@ kernel_status_t kernel__loader_find(kernel__loader_t *loader, kernel__loader_kin
     if (request.is_path) {
         return loader_load(loader, &request, request.module, loaded_out, error);
     }
-    built_in = static_find(request.module);
+    built_in = kernel__static_find(request.module);
     if (built_in != NULL) {
         loader_trace(loader, "%s '%s' is linked into the host", kind_names[kind], request.name);
-        return module_pick(built_in, &request, "", loaded_out, error);
+        return loader_pick(built_in, &request, "", loaded_out, error);
     }
     if (loader_search(loader, &request, path)) {
         return loader_load(loader, &request, path, loaded_out, error);
@@ -540,133 +452,39 @@ static kernel_status_t loader_load(kernel__loader_t *loader, const request_t *re
         close(file.fd);
     }
     if (status == KERNEL_OK) {
-        module = image->entry != NULL ? image->entry(&kernel__host) : NULL;
-        if (image->entry == NULL) {
-            snprintf(why, sizeof(why),
-                     "%s has the note of a plugin, but exports no function kernel_plugin_v1: put "
-                     "KP_PLUGIN or KP_MODULE into one of its sources, and do not strip or hide "
-                     "that function",
-                     image->path);
-            status = KERNEL_E_ABI;
-        } else {
-            status = module_check(module, image->path, why, sizeof(why));
-        }
+        module = image->entry(&kernel__host);
+        status = kernel__module_check(module, image->path, why, sizeof(why));
     }
     if (status != KERNEL_OK) {
         return loader_reject(loader, request, path, status, why, error);
     }
     loader_trace(loader, "%s '%s': loaded %s", kind_names[request->kind], request->name,
                  image->path);
-    return module_pick(module, request, image->path, loaded_out, error);
+    return loader_pick(module, request, image->path, loaded_out, error);
 }
 
-/* ---- modules ---- */
-
-static kernel_status_t module_check_type(const kp_module *module, size_t index, const char *path,
-                                         char *why, size_t why_size)
-{
-    const kp_plugin *plugin = module->plugins[index];
-    kernel_error_t error = KERNEL_ERROR_INIT;
-
-    if (plugin->size < PLUGIN_SIZE_1_0) {
-        snprintf(why, why_size,
-                 "%s: the descriptor of type %zu says that it has %u bytes, expected at least %zu: "
-                 "set .size to sizeof(kp_plugin)",
-                 path, index + 1, plugin->size, PLUGIN_SIZE_1_0);
-        return KERNEL_E_ABI;
-    }
-    if (plugin->name == NULL ||
-        kernel__name_check("type name", plugin->name, &error) != KERNEL_OK) {
-        snprintf(why, why_size, "%s: the descriptor of type %zu has no legal name: %s", path,
-                 index + 1, plugin->name == NULL ? "it is NULL" : error.text);
-        return KERNEL_E_INVALID;
-    }
-    for (size_t i = 0; i < index; i++) {
-        if (strcmp(module->plugins[i]->name, plugin->name) == 0) {
-            snprintf(why, why_size,
-                     "%s has two types of the name '%s', expected different names: rename one",
-                     path, plugin->name);
-            return KERNEL_E_INVALID;
-        }
-    }
-    return KERNEL_OK;
-}
-
-static kernel_status_t module_check(const kp_module *module, const char *path, char *why,
-                                    size_t why_size)
-{
-    kernel_status_t status = KERNEL_OK;
-
-    if (module == NULL) {
-        snprintf(why, why_size,
-                 "%s: kernel_plugin_v1() answered NULL, expected its kp_module: the plugin refuses "
-                 "this kernel, see its documentation",
-                 path);
-        return KERNEL_E_ABI;
-    }
-    if (module->size < MODULE_SIZE_1_0) {
-        snprintf(why, why_size,
-                 "%s: its kp_module says that it has %u bytes, expected at least %zu: set .size to "
-                 "sizeof(kp_module)",
-                 path, module->size, MODULE_SIZE_1_0);
-        return KERNEL_E_ABI;
-    }
-    if (module->needs_minor > KP_MINOR) {
-        snprintf(
-            why, why_size,
-            "%s needs version %u.%u of the plugin interface, this kernel has %u.%u: update the "
-            "kernel, or get an older build of the plugin",
-            path, KP_EPOCH, module->needs_minor, KP_EPOCH, KP_MINOR);
-        return KERNEL_E_ABI;
-    }
-    if (module->plugins == NULL || module->plugins[0] == NULL) {
-        snprintf(why, why_size, "%s offers no type, expected at least one: list it in KP_MODULE",
-                 path);
-        return KERNEL_E_INVALID;
-    }
-    for (size_t i = 0; status == KERNEL_OK && module->plugins[i] != NULL; i++) {
-        status = module_check_type(module, i, path, why, why_size);
-    }
-    return status;
-}
-
-/* "a, b, c" */
-static void module_list(const kp_module *module, char *text, size_t size)
-{
-    size_t length = 0;
-
-    text[0] = '\0';
-    for (size_t i = 0; module->plugins[i] != NULL && length < size; i++) {
-        length += (size_t)snprintf(text + length, size - length, "%s%s", i > 0 ? ", " : "",
-                                   module->plugins[i]->name);
-    }
-}
-
-static kernel_status_t module_pick(const kp_module *module, const request_t *request,
+static kernel_status_t loader_pick(const kp_module *module, const request_t *request,
                                    const char *path, kernel__loaded_t *loaded_out,
                                    kernel_error_t *error)
 {
     char types[256];
 
-    for (size_t i = 0; module->plugins[i] != NULL; i++) {
-        if (request->type == NULL ? module->plugins[1] == NULL
-                                  : strcmp(module->plugins[i]->name, request->type) == 0) {
-            loaded_out->plugin = module->plugins[i];
-            loaded_out->path = path;
-            loaded_out->minor = module->minor;
-            return KERNEL_OK;
-        }
+    loaded_out->plugin = kernel__module_find(module, request->type);
+    if (loaded_out->plugin != NULL) {
+        loaded_out->path = path;
+        loaded_out->minor = module->minor;
+        return KERNEL_OK;
     }
-    module_list(module, types, sizeof(types));
+    kernel__module_list(module, types, sizeof(types));
     if (request->type == NULL) {
         return kernel__error_set(error, KERNEL_E_INVALID,
-                                 "cannot load %s '%s': the module offers several types (%s): say "
-                                 "which one, for instance '%s:%s'",
-                                 kind_names[request->kind], request->name, types, request->name,
-                                 module->plugins[0]->name);
+                                 "cannot load %s '%s': the module offers several types, say which "
+                                 "one, for instance '%s:%s'; there are: %s",
+                                 kind_names[request->kind], request->name, request->name,
+                                 module->plugins[0]->name, types);
     }
     return kernel__error_set(error, KERNEL_E_NOT_FOUND,
-                             "cannot load %s '%s': the module offers no such type, but: %s",
+                             "cannot load %s '%s': the module offers no such type; there are: %s",
                              kind_names[request->kind], request->name, types);
 }
 
@@ -675,7 +493,7 @@ static kernel_status_t module_pick(const kp_module *module, const request_t *req
 #define NAMES_MAX 512
 
 typedef struct names {
-    const char *items[NAMES_MAX]; /* owned */
+    char *items[NAMES_MAX]; /* owned */
     size_t count;
 } names_t;
 
@@ -704,14 +522,15 @@ static void names_add_directory(names_t *names, const char *path)
     }
 }
 
+static void names_add_static(const char *name, void *data)
+{
+    names_add(data, name, strlen(name));
+}
+
 static void names_add_known(names_t *names, const kernel__loader_t *loader,
                             kernel__loader_kind_t kind)
 {
-    pthread_mutex_lock(&static_lock);
-    for (const static_type_t *type = static_types; type != NULL; type = type->next) {
-        names_add(names, type->name, strlen(type->name));
-    }
-    pthread_mutex_unlock(&static_lock);
+    kernel__static_each(names_add_static, names);
     for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
         if (aliases[i].kind == kind) {
             names_add(names, aliases[i].name, strlen(aliases[i].name));
@@ -735,7 +554,7 @@ static kernel_status_t loader_not_found(kernel__loader_t *loader, const request_
     int closest = -1;
 
     names_add_known(&names, loader, request->kind);
-    closest = sk_text_closest(request->module, names.items, names.count);
+    closest = sk_text_closest(request->module, (const char *const *)names.items, names.count);
     length = (size_t)snprintf(why, sizeof(why), "there is no such file");
     if (has_suffix) {
         length +=
@@ -754,77 +573,7 @@ static kernel_status_t loader_not_found(kernel__loader_t *loader, const request_
         }
     }
     for (size_t i = 0; i < names.count; i++) {
-        sk_free((void *)(uintptr_t)names.items[i]);
+        sk_free(names.items[i]);
     }
     return loader_reject(loader, request, "", KERNEL_E_NOT_FOUND, why, error);
-}
-
-/* ---- linked into the host ---- */
-
-static const static_type_t *static_find_locked(const char *name)
-{
-    const static_type_t *type = static_types;
-
-    while (type != NULL && strcmp(type->name, name) != 0) {
-        type = type->next;
-    }
-    return type;
-}
-
-static const kp_module *static_find(const char *name)
-{
-    const static_type_t *type = NULL;
-
-    pthread_mutex_lock(&static_lock);
-    type = static_find_locked(name);
-    pthread_mutex_unlock(&static_lock);
-    return type != NULL ? type->module : NULL;
-}
-
-static kernel_status_t static_add(const char *name, const kp_module *module, kernel_error_t *error)
-{
-    static_type_t *added = sk_calloc(1, sizeof(*added));
-
-    if (static_find_locked(name) != NULL) {
-        sk_free(added);
-        return kernel__error_set(error, KERNEL_E_EXISTS,
-                                 "cannot register plugin type '%s': the name is taken", name);
-    }
-    if (added != NULL) {
-        added->name = sk_strdup(name);
-    }
-    if (added == NULL || added->name == NULL) {
-        sk_free(added);
-        return kernel__error_set(error, KERNEL_E_NO_MEMORY,
-                                 "cannot register plugin type '%s': memory ran out", name);
-    }
-    added->module = module;
-    added->next = static_types;
-    static_types = added;
-    return KERNEL_OK;
-}
-
-kernel_status_t kernel_register_static(const char *type, kernel_entry_fn entry,
-                                       kernel_error_t *error)
-{
-    char why[WHY_ROOM - 256];
-    const kp_module *module = NULL;
-    kernel_status_t status = kernel__name_check("plugin type", type, error);
-
-    if (status != KERNEL_OK) {
-        return status;
-    }
-    if (entry == NULL) {
-        return kernel__error_set(error, KERNEL_E_INVALID,
-                                 "cannot register plugin type '%s': its entry is NULL", type);
-    }
-    module = entry(&kernel__host);
-    if (module_check(module, type, why, sizeof(why)) != KERNEL_OK) {
-        return kernel__error_set(error, KERNEL_E_INVALID, "cannot register plugin type '%s': %s",
-                                 type, why);
-    }
-    pthread_mutex_lock(&static_lock);
-    status = static_add(type, module, error);
-    pthread_mutex_unlock(&static_lock);
-    return status;
 }
