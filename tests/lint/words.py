@@ -47,8 +47,9 @@ RULES = [
      ("plugins/", "services/"), NOT_LIBRARY, "is the kernel's business; declare configuration"),
     (call("uv_spawn", "uv_queue_work", "uv_default_loop", "uv_replace_allocator"),
      LIBRARY, (), "takes what belongs to the host's process; use the kernel's process and pool"),
-    (call("curl_global_init", "curl_global_cleanup"),
-     LIBRARY, (), "is the host's decision or libcurl's own; leave it out"),
+    # libcurl counts its users, but whose was the last one only the host knows.
+    (call("curl_global_cleanup"),
+     LIBRARY, (), "is the host's decision; leave it out"),
     (r"^\s*#\s*if\s+0\b",
      ALL, (), "is code that is not compiled; delete it"),
     (r"^\s*#\s*pragma\s+(?!GCC diagnostic|once)",
