@@ -73,9 +73,10 @@ static void *arena_add_block(kernel__arena_t *arena, size_t size)
 
 void *kernel__arena_alloc(kernel__arena_t *arena, size_t size)
 {
-    size_t rounded = (size + (ARENA_ALIGNMENT - 1)) & ~(size_t)(ARENA_ALIGNMENT - 1);
+    size_t wanted = size != 0 ? size : 1; /* NULL means that memory is out */
+    size_t rounded = (wanted + (ARENA_ALIGNMENT - 1)) & ~(size_t)(ARENA_ALIGNMENT - 1);
 
-    if (rounded < size) {
+    if (rounded < wanted) {
         return NULL;
     }
     if (!ARENA_EXACT && rounded <= (size_t)(arena->end - arena->at)) {
@@ -84,7 +85,7 @@ void *kernel__arena_alloc(kernel__arena_t *arena, size_t size)
         arena->at += rounded;
         return memory;
     }
-    return arena_add_block(arena, ARENA_EXACT ? (size != 0 ? size : 1) : rounded);
+    return arena_add_block(arena, ARENA_EXACT ? wanted : rounded);
 }
 
 char *kernel__arena_copy(kernel__arena_t *arena, const void *data, size_t size)
