@@ -39,6 +39,16 @@ static void null_brings_back_the_allocator_of_the_c_library(void)
     sk_free(memory);
 }
 
+static void the_first_allocation_is_remembered(void)
+{
+    CHECK(!sk_allocator_is_used());
+    sk_set_allocator(&counting);
+    sk_free(NULL);
+    CHECK(!sk_allocator_is_used());
+    sk_free(sk_realloc(NULL, 1));
+    CHECK(sk_allocator_is_used());
+}
+
 static void failure_of_the_allocator_is_null(void)
 {
     sk_set_allocator(&counting);
@@ -100,6 +110,7 @@ static void wiped_memory_is_zero(void)
 }
 
 TESTS(TEST(every_function_uses_the_allocator_that_was_set),
-      TEST(null_brings_back_the_allocator_of_the_c_library), TEST(failure_of_the_allocator_is_null),
+      TEST(null_brings_back_the_allocator_of_the_c_library),
+      TEST(the_first_allocation_is_remembered), TEST(failure_of_the_allocator_is_null),
       TEST(calloc_zeroes_and_refuses_a_size_that_overflows), TEST(no_bytes_are_a_block_too),
       TEST(copies_end_with_a_nul_and_null_stays_null), TEST(wiped_memory_is_zero))
