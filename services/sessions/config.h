@@ -30,7 +30,7 @@
     K(NUMBER, uid_base,        61000, 1000, 2147483647, "UID", "as root: first user id of the sandboxes, one for each slot") \
     K(NUMBER, max_sessions,    4, 1, 256, "N", "sessions at a time") \
     K(NUMBER, warm_min,        2, 0, 32, "N", "started workers kept ready for new sessions") \
-    K(NUMBER, cooldown,        300, 10, 3600, "SECONDS", "remove a session that was not used for so long") \
+    K(NUMBER, cooldown,        300, 1, 3600, "SECONDS", "remove a session that was not used for so long") \
     K(NUMBER, timeout,         60, 1, 220, "SECONDS", "time of an execution whose request names none") \
     K(NUMBER, queue_wait,      20, 0, 200, "SECONDS", "wait behind other calls of the same session before 429") \
     K(SIZE,   memory,          512 * MIB, 64 * MIB, 1024 * GIB, "BYTES", "resident memory of a session") \

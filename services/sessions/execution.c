@@ -176,6 +176,7 @@ void execution_begin(execution_t *execution, worker_t *worker)
         execution->state = EXECUTION_RUNNING;
         execution->worker = worker;
         execution->started_ns = now_ns();
+        uv_update_time(execution->plan->loop); /* else the deadline counts from the turn's start */
         execution_set_timer(execution, execution_on_deadline,
                             (uint64_t)execution->wish.timeout_s * 1000);
         (void)worker_execute(worker, &order); /* if not: its end comes as an event */

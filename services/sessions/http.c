@@ -284,7 +284,7 @@ static bool is_allowed_peer(request_t *request)
            (peer.uid == geteuid() || peer.uid == 0);
 }
 
-static bool request_check(request_t *request)
+static void request_check(request_t *request)
 {
     const char *host = request_header(request, MHD_HTTP_HEADER_HOST);
 
@@ -298,7 +298,6 @@ static bool request_check(request_t *request)
         request_refuse(request, MHD_HTTP_FORBIDDEN, "HostNotAllowed",
                        "the Host header must be localhost, 127.0.0.1 or [::1]");
     }
-    return request->response == NULL;
 }
 
 static request_t *request_new(http_t *http, struct MHD_Connection *connection, const char *method,
@@ -331,10 +330,13 @@ static enum MHD_Result http_on_request(void *data, struct MHD_Connection *connec
         if (request == NULL) {
             return MHD_NO;
         }
-        return request_check(request) ? MHD_YES : request_queue_answer(request);
+        request_check(request);
+        return MHD_YES;
     }
-    if (*part_size > 0) {
-        if (request->body.size + *part_size > http->options.body_max) {
+    if (*part_size > 0) { /* read to the end also when refused: else the client sees no answer */
+        if (request->response != NULL) {
+            sk_buffer_fini(&request->body);
+        } else if (request->body.size + *part_size > http->options.body_max) {
             request->too_large = true;
             sk_buffer_clear(&request->body);
         } else if (!request->too_large) {
@@ -343,7 +345,7 @@ static enum MHD_Result http_on_request(void *data, struct MHD_Connection *connec
         *part_size = 0;
         return MHD_YES;
     }
-    if (!request->handled) {
+    if (!request->handled && request->response == NULL) {
         request->handled = true;
         if (request->too_large || request->body.failed) {
             request_refuse(request, 413, "RequestBodyTooLarge", "the request body is too large");

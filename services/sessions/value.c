@@ -27,12 +27,43 @@ static void write_string(sk_buffer_t *out, const sk_json_span_t *value)
     sk_free(text);
 }
 
+static size_t digits(const char *text, size_t size, size_t at)
+{
+    const size_t start = at;
+
+    while (at < size && text[at] >= '0' && text[at] <= '9') {
+        at++;
+    }
+    return at - start;
+}
+
+/* JSON's grammar alone: an integer may have any number of digits. */
+static bool is_number(const char *text, size_t size)
+{
+    size_t at = size > 0 && text[0] == '-';
+    size_t count = digits(text, size, at);
+
+    if (count == 0 || (count > 1 && text[at] == '0')) {
+        return false;
+    }
+    at += count;
+    if (at < size && text[at] == '.') {
+        count = digits(text, size, ++at);
+        at += count;
+    }
+    if (count > 0 && at < size && (text[at] | 0x20) == 'e') {
+        at++;
+        at += at < size && (text[at] == '+' || text[at] == '-');
+        count = digits(text, size, at);
+        at += count;
+    }
+    return count > 0 && at == size;
+}
+
 /* A number as it stands, if it stands as JSON has it. */
 static void write_number(sk_buffer_t *out, const sk_json_span_t *value)
 {
-    sk_json_span_t number;
-
-    if (sk_json_scan(value->text, value->size, NULL, &number, NULL) == SK_JSON_OK) {
+    if (is_number(value->text, value->size)) {
         sk_buffer_append(out, value->text, value->size);
     } else {
         sk_json_write_string(out, value->text, value->size);

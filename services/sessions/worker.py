@@ -17,8 +17,8 @@ import json
 import linecache
 import os
 import resource
-import signal
-import socket
+import _signal as signal  # the plain C functions: nothing user code might replace
+import _socket as socket
 import struct
 import sys
 import traceback
@@ -43,9 +43,7 @@ set_limit, get_limit = resource.setrlimit, resource.getrlimit
 set_handler, set_mask = signal.signal, signal.pthread_sigmask
 dumps, loads = json.dumps, json.loads
 format_exception = traceback.TracebackException
-compile_code, evaluate, run_code = compile, eval, exec
-repr_of, type_of, text_of, length_of = repr, type, str, len
-Failure, Interrupt = BaseException, KeyboardInterrupt
+globals().update({name: item for name, item in vars(builtins).items() if name[0] != "_"})
 
 INTERRUPT = {signal.SIGINT}
 COROUTINE = 0x80
@@ -64,7 +62,7 @@ class Packets:
         self.files = (socket.SOL_SOCKET, socket.SCM_RIGHTS)
 
     def send(self, kind, payload, nonce):
-        total = length_of(payload)
+        total = len(payload)
         room = PACKET_MAX - HEADER.size
         start = number = 0
         while True:
@@ -84,11 +82,11 @@ class Packets:
                 return None
             for level, kind, data in ancillary:
                 if (level, kind) == self.files:
-                    count = length_of(data) // 4
+                    count = len(data) // 4
                     descriptors.extend(struct.unpack("%di" % count, data[: count * 4]))
             _, kind, _, _, total, nonce, _ = HEADER.unpack(packet[: HEADER.size])
             parts.append(packet[HEADER.size :])
-            have += length_of(parts[-1])
+            have += len(parts[-1])
             if have >= total:
                 return kind, b"".join(parts), nonce, descriptors
 
@@ -109,14 +107,14 @@ class Session:
 
     def on_interrupt(self, number, frame):
         if self.running:
-            raise Interrupt
+            raise KeyboardInterrupt
 
     def run(self, code, as_repr):
         """Run a cell; (kind, payload): RESULT or ERROR to send, or None for no value."""
         self.cell += 1
         name = "<cell-%d>" % self.cell
         linecache.cache[name] = (
-            length_of(code),
+            len(code),
             None,
             code.splitlines(keepends=True),
             name,
@@ -129,11 +127,11 @@ class Session:
                 self.running = True
                 set_mask(signal.SIG_UNBLOCK, INTERRUPT)
                 return self.answer(self.evaluate(code, name), as_repr)
-            except Failure as failure:
+            except BaseException as failure:
                 return self.failure(failure)
             finally:
                 self.running = False
-        except Failure as failure:  # raised while a failure was put into words
+        except BaseException as failure:  # raised while a failure was put into words
             self.running = False
             return plain_failure(failure)
         finally:
@@ -141,9 +139,9 @@ class Session:
             set_handler(signal.SIGINT, self.on_interrupt)
 
     def evaluate(self, code, name):
-        tree = compile_code(code, name, "exec", self.flags | ast.PyCF_ONLY_AST, True)
+        tree = compile(code, name, "exec", self.flags | ast.PyCF_ONLY_AST, True)
         last = None
-        if tree.body and type_of(tree.body[-1]) is ast.Expr:
+        if tree.body and type(tree.body[-1]) is ast.Expr:
             last = ast.Expression(tree.body.pop().value)
         if tree.body:
             self.execute(tree, name, "exec")
@@ -155,9 +153,9 @@ class Session:
         return value
 
     def execute(self, tree, name, mode):
-        compiled = compile_code(tree, name, mode, self.flags, True)
+        compiled = compile(tree, name, mode, self.flags, True)
         self.flags |= compiled.co_flags & FUTURES
-        value = evaluate(compiled, self.names)
+        value = eval(compiled, self.names)
         if compiled.co_flags & COROUTINE:
             value = self.wait(value)
         return value
@@ -171,7 +169,7 @@ class Session:
         task = self.loop.create_task(coroutine)
         try:
             return self.loop.run_until_complete(task)
-        except Failure:
+        except BaseException:
             task.cancel()
             raise
 
@@ -184,19 +182,20 @@ class Session:
         frames = failure.__traceback__
         while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
             frames = frames.tb_next
-        text = "".join(format_exception(type_of(failure), failure, frames).format())
-        return ERROR, error_json(type_of(failure).__name__, describe(failure, text_of), text)
+        value = describe(failure, str)  # first: the formatter below swallows an interrupt
+        text = "".join(format_exception(type(failure), failure, frames).format())
+        return ERROR, error_json(type(failure).__name__, value, text)
 
 
 def plain_failure(failure):
     """What remains to be said when a failure cannot describe itself."""
-    name = type_of(failure).__name__
+    name = type(failure).__name__
     return ERROR, error_json(name, "", "%s: <no description: formatting it failed>\n" % name)
 
 
 def error_json(name, value, text):
-    if length_of(text) > TRACEBACK_HEAD + TRACEBACK_TAIL:
-        cut = length_of(text) - TRACEBACK_HEAD - TRACEBACK_TAIL
+    if len(text) > TRACEBACK_HEAD + TRACEBACK_TAIL:
+        cut = len(text) - TRACEBACK_HEAD - TRACEBACK_TAIL
         text = "%s\n[%d characters cut]\n%s" % (
             text[:TRACEBACK_HEAD],
             cut,
@@ -208,21 +207,21 @@ def error_json(name, value, text):
 def describe(value, how):
     try:
         return how(value)
-    except Interrupt:
+    except KeyboardInterrupt:
         raise
-    except Failure:
-        return "<unprintable %s>" % type_of(value).__name__
+    except BaseException:
+        return "<unprintable %s>" % type(value).__name__
 
 
 def cut_text(text, limit):
-    if length_of(text) <= limit:
+    if len(text) <= limit:
         return text
-    return "%s\n[%d characters cut]" % (text[:limit], length_of(text) - limit)
+    return "%s\n[%d characters cut]" % (text[:limit], len(text) - limit)
 
 
 def is_plain(value, depth):
     """Is this a value that JSON holds without loss and without surprise?"""
-    kind = type_of(value)
+    kind = type(value)
     if kind is str or kind is int or kind is bool or value is None:
         return True
     if kind is float:
@@ -233,26 +232,26 @@ def is_plain(value, depth):
         return all(is_plain(item, depth - 1) for item in value)
     if kind is dict:
         return all(
-            type_of(key) is str and is_plain(item, depth - 1) for key, item in value.items()
+            type(key) is str and is_plain(item, depth - 1) for key, item in value.items()
         )
     return False
 
 
 def result_json(value, as_repr):
     """The frame of a value: its JSON, or else the text of its repr."""
-    kind = type_of(value)
+    kind = type(value)
     if as_repr and (value is None or kind in (bool, int, float, str)):
-        value = None if value is None else describe(value, repr_of)
+        value = None if value is None else describe(value, repr)
     elif kind is not str and is_plain(value, DEPTH_MAX):
         try:
             text = dumps(value)
         except ValueError:  # an integer beyond sys.get_int_max_str_digits()
             text = None
-        if text is not None and length_of(text) <= RESULT_MAX:
+        if text is not None and len(text) <= RESULT_MAX:
             return ('{"value":%s}' % text).encode()
-        value = describe(value, repr_of)
+        value = describe(value, repr)
     elif kind is not str:
-        value = describe(value, repr_of)
+        value = describe(value, repr)
     if value is not None:
         value = cut_text(value, RESULT_MAX)
     return dumps({"value": value}).encode()
@@ -273,7 +272,8 @@ def silence():
     null = open_file("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
     dup2(null, 1)
     dup2(null, 2)
-    close(null)
+    if null > 2:  # else user code had closed the one it took the place of
+        close(null)
 
 
 def limit_self(processes, address_space, file_size, descriptors):
@@ -311,7 +311,7 @@ def serve(packets, session):
         kind, payload, nonce, descriptors = frame
         if kind != EXEC:
             continue
-        if length_of(descriptors) != 2:
+        if len(descriptors) != 2:
             for descriptor in descriptors:
                 close(descriptor)
             text = "the session has no free descriptor for its output: close some files\n"
@@ -336,6 +336,7 @@ def serve(packets, session):
 
 def main(descriptor, processes, address_space, file_size, descriptors):
     set_mask(signal.SIG_BLOCK, INTERRUPT)
+    os.setpgid(0, 0)  # an interrupt goes to the group: the worker and what its code started
     limit_self(processes, address_space, file_size, descriptors)
     packets = Packets(descriptor)
     session = Session()

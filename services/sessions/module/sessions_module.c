@@ -276,7 +276,7 @@ static bool pool_start(module_t *module)
                                      error, sizeof(error));
     if (status != KP_OK) {
         pool_fail(module, status,
-                  "cannot start the local session pool: %s; install %s beside the library or in "
+                  "there is no local session pool: %s; install %s beside the library or in "
                   "PATH, set SEMKERNEL_SESSIOND to its path, or name a managed pool in "
                   "ACA_POOL_MANAGEMENT_ENDPOINT",
                   error[0] != '\0' ? error : "its program cannot be run", PROGRAM);
