@@ -71,7 +71,10 @@ static int url_take_parts(CURLU *parsed, http__url_t *url, char *error, size_t e
     char *path = url_part(parsed, CURLUPART_PATH, 0);
     int status = KP_E_NO_MEMORY;
 
-    if (scheme == NULL || host == NULL || port == NULL || path == NULL) {
+    if (host == NULL || host[0] == '\0') {
+        (void)snprintf(error, error_size, "its URL names no host");
+        status = KP_E_INVALID;
+    } else if (scheme == NULL || port == NULL || path == NULL) {
         (void)snprintf(error, error_size, "memory ran out");
     } else if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) {
         (void)snprintf(error, error_size, "its URL begins with %.16s:, give one of http or https",

@@ -478,9 +478,11 @@ void http__operation_on_due(kp_http_op *op)
 static void operation_add_header(void *data, const char *name, const char *value)
 {
     kp_http_op *op = data;
+    size_t size = strcspn(value, "\r\n"); /* an empty value comes with the line's end in 7.88 */
 
     sk_buffer_append(&op->header_texts, name, strlen(name) + 1);
-    sk_buffer_append(&op->header_texts, value, strlen(value) + 1);
+    sk_buffer_append(&op->header_texts, value, size);
+    sk_buffer_append_char(&op->header_texts, '\0');
     op->header_count++;
 }
 
