@@ -62,7 +62,17 @@ static bool image_hides(const image_t *image, const kernel__trusted_file_t *file
            strcmp(image->path, file->path) == 0;
 }
 
-static image_t *image_new(const kernel__trusted_file_t *file)
+/* Only of one that was never mapped. */
+static void image_free(image_t *image)
+{
+    if (image == NULL) {
+        return;
+    }
+    sk_free(image->path);
+    sk_free(image);
+}
+
+static image_t *image_new(const kernel__trusted_file_t *file, unsigned generation)
 {
     image_t *image = sk_calloc(1, sizeof(*image));
 
@@ -71,7 +81,7 @@ static image_t *image_new(const kernel__trusted_file_t *file)
     }
     image->path = sk_strdup(file->path);
     if (image->path == NULL) {
-        sk_free(image);
+        image_free(image);
         return NULL;
     }
     image->public.path = image->path;
@@ -79,26 +89,29 @@ static image_t *image_new(const kernel__trusted_file_t *file)
     image->inode = file->stat.st_ino;
     image->size = file->stat.st_size;
     image->changed = file->stat.st_mtim;
+    image->generation = generation;
     return image;
 }
 
 static kernel_status_t image_add(const kernel__trusted_file_t *file, unsigned generation,
                                  image_t **image_out, char *why, size_t why_size)
 {
-    image_t *image = image_new(file);
+    image_t *image = NULL;
     int copy = -1;
     kernel_status_t status = KERNEL_OK;
 
-    if (image == NULL) {
-        snprintf(why, why_size, "memory ran out");
-        return KERNEL_E_NO_MEMORY;
-    }
-    image->generation = generation;
     if (generation > 0) {
         status = image_copy(file, &copy, why, why_size);
     }
     if (status == KERNEL_OK) {
         status = image_check_note(file, copy >= 0 ? copy : file->fd, why, why_size);
+    }
+    if (status == KERNEL_OK) {
+        image = image_new(file, generation);
+        if (image == NULL) {
+            snprintf(why, why_size, "memory ran out");
+            status = KERNEL_E_NO_MEMORY;
+        }
     }
     if (status == KERNEL_OK) {
         status = image_map(image, copy, why, why_size);
@@ -107,8 +120,7 @@ static kernel_status_t image_add(const kernel__trusted_file_t *file, unsigned ge
         close(copy);
     }
     if (status != KERNEL_OK) {
-        sk_free(image->path);
-        sk_free(image);
+        image_free(image);
         return status;
     }
     image->next = images;
