@@ -24,9 +24,11 @@ __attribute__((constructor)) static void install(void)
     void (*set_json_hooks)(json_hooks_t *) = NULL;
 
     *(void **)&set_json_hooks = dlsym(RTLD_DEFAULT, "cJSON_InitHooks");
-    if (kernel_set_allocator(&allocator) != KERNEL_OK || set_json_hooks == NULL) {
-        fputs("cannot install the failing allocator\n", stderr);
+    if (set_json_hooks != NULL) { /* NULL where nothing under test parses JSON */
+        set_json_hooks(&hooks);
+    }
+    if (kernel_set_allocator(&allocator) != KERNEL_OK) {
+        fputs("cannot install the failing allocator: something was allocated before\n", stderr);
         abort();
     }
-    set_json_hooks(&hooks);
 }
