@@ -218,7 +218,7 @@ static void write_query(sk_buffer_t *out, const char *query)
 bool endpoint_read(endpoint_t *endpoint, const char *text, bool allow_http, char *error,
                    size_t error_size)
 {
-    address_t address;
+    address_t address = {0};
     sk_buffer_t base = SK_BUFFER_INIT;
     sk_buffer_t query = SK_BUFFER_INIT;
 
