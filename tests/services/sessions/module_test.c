@@ -296,6 +296,7 @@ static void freeing_the_kernel_during_the_start_ends_all(void)
     running_t running;
 
     running_start(&running, &f->interpreter, "1");
+    kernel_call_release(running.call);
     fixture_free(f);
     CHECK(running.result != NULL);
     CHECK(kernel_result_status(running.result) == KERNEL_E_CLOSED ||
