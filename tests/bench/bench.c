@@ -101,12 +101,13 @@ double bench_percentile(double *values, size_t count, double p)
 
 void bench_yardstick(bench_t *bench, const char *name, double ns, double usual_ns)
 {
+    bench_unit_t unit = usual_ns < 1e3 ? BENCH_NS : usual_ns < 1e6 ? BENCH_US : BENCH_MS;
     char value[32];
     char usual[32];
 
     bench->scale = ns > usual_ns ? ns / usual_ns : 1;
-    snprintf(value, sizeof(value), "%.1f ns", ns);
-    snprintf(usual, sizeof(usual), "(%.1f ns)", usual_ns);
+    snprintf(value, sizeof(value), "%.2f %s", ns / units[unit].ns, units[unit].name);
+    snprintf(usual, sizeof(usual), "(%g %s)", usual_ns / units[unit].ns, units[unit].name);
     print_line(name, value, usual, "yardstick");
 }
 

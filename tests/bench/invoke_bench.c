@@ -125,8 +125,8 @@ static void measure_flatness(bench_t *bench, state_t *state)
         resident[i] = bench_resident_kib();
         descriptors[i] = bench_descriptors();
     }
-    bench_flat(bench, "memory over 10^6 invokes", resident, SAMPLES);
-    bench_flat(bench, "descriptors over 10^6 invokes", descriptors, SAMPLES);
+    bench_flat(bench, "memory while invoking", resident, SAMPLES);
+    bench_flat(bench, "descriptors while invoking", descriptors, SAMPLES);
 }
 
 int main(int argc, char **argv)

@@ -95,8 +95,8 @@ static void measure_executions(bench_t *bench)
                  bench_percentile(ns, each * SAMPLES, 0.5), BENCH_MS, 1);
     bench_figure(bench, "execute_code of print(1), warm, p99",
                  bench_percentile(ns, each * SAMPLES, 0.99), BENCH_MS, 5);
-    bench_flat(bench, "memory over 10^4 executions", resident, SAMPLES);
-    bench_flat(bench, "descriptors over 10^4 executions", descriptors, SAMPLES);
+    bench_flat(bench, "memory while executing", resident, SAMPLES);
+    bench_flat(bench, "descriptors while executing", descriptors, SAMPLES);
     free(ns);
     host_close(&host);
 }

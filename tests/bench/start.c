@@ -7,12 +7,12 @@ int main(void)
     kernel_plugin_t *math = kernel_add_plugin(kernel, "math", NULL, NULL, NULL);
     kernel_args_t *args = kernel_args_new();
     kernel_result_t *result;
-    int64_t sum;
+    double sum;
 
-    kernel_args_set_integer(args, "a", 1);
-    kernel_args_set_integer(args, "b", 2);
-    result = kernel_invoke(kernel_plugin_find(math, "add"), args);
-    sum = kernel_result_integer(result);
+    kernel_args_set_integer(args, "input", 1);
+    kernel_args_set_integer(args, "amount", 2);
+    result = kernel_invoke(kernel_plugin_find(math, "Add"), args);
+    sum = kernel_result_number(result);
     kernel_result_free(result);
     kernel_args_free(args);
     kernel_free(kernel);

@@ -9,4 +9,4 @@ libdir=$(pkg-config --variable=libdir semkernel)
 "$1" -std=c11 -Wall -Wextra -Werror "$2" $(pkg-config --cflags --libs semkernel) \
     -Wl,-rpath,"$libdir" -o "$4"
 ls "$(pkg-config --variable=plugindir semkernel)" | grep -qx math.so
-"$4" math add
+"$4" math Add

@@ -10,13 +10,13 @@ int main(int argc, char **argv)
     kernel_args_t *args = kernel_args_new();
     kernel_plugin_t *plugin = kernel_add_plugin(kernel, argv[argc - 2], "sums", NULL, &error);
     kernel_result_t *result;
-    int64_t sum;
+    double sum;
 
-    kernel_args_set_integer(args, "a", 1);
-    kernel_args_set_integer(args, "b", 1);
+    kernel_args_set_integer(args, "input", 1);
+    kernel_args_set_integer(args, "amount", 1);
     result = kernel_invoke(kernel_plugin_find(plugin, argv[argc - 1]), args);
-    sum = kernel_result_integer(result);
-    printf("%s%s\n", error.text, kernel_result_text(result));
+    sum = kernel_result_number(result);
+    puts(error.status != KERNEL_OK ? error.text : kernel_result_text(result));
 
     kernel_result_free(result);
     kernel_args_free(args);

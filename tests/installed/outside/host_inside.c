@@ -15,9 +15,9 @@ int main(void)
     if (kernel_register_static("inside", kernel_plugin_v1_sums, &error) == KERNEL_OK) {
         kernel_add_plugin(kernel, "inside", "sums", NULL, &error);
     }
-    result = kernel_invoke_json(kernel, "sums-add", "{\"a\":1,\"b\":1}");
+    result = kernel_invoke_json(kernel, "sums-Add", "{\"input\":1,\"amount\":1}");
     sum = kernel_result_integer(result);
-    printf("%s%s\n", error.text, kernel_result_text(result));
+    puts(error.status != KERNEL_OK ? error.text : kernel_result_text(result));
 
     kernel_result_free(result);
     kernel_free(kernel);

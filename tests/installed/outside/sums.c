@@ -1,10 +1,10 @@
 /* A plugin as a stranger writes it. */
 #include <kernel/plugin.h>
 
-KP_FUNCTION(integer, add, "Add two integers.", (integer, a, "First addend"),
-            (integer, b, "Second addend"))
+KP_FUNCTION(integer, Add, "Add two integers.", (integer, input, "First addend"),
+            (integer, amount, "Second addend"))
 {
-    return a + b;
+    return input + amount;
 }
 
-KP_PLUGIN("sums", "1.0.0", "Sums.", add);
+KP_PLUGIN("sums", "1.0.0", "Sums.", Add);
