@@ -66,7 +66,7 @@ static kernel_status_t walk_refuse_errno(walk_t *walk, const char *path)
     }
 }
 
-kernel__file_trust_user_t kernel__file_trust_user(void)
+static kernel__file_trust_user_t current_user(void)
 {
     kernel__file_trust_user_t user = {.uid = geteuid()};
 
@@ -145,7 +145,7 @@ static kernel_status_t walk_judge(walk_t *walk, kernel__file_role_t role, const 
 kernel_status_t kernel__file_trust_open(const char *path, kernel__trusted_file_t *file_out,
                                         char *why, size_t why_size)
 {
-    kernel__file_trust_user_t user = kernel__file_trust_user();
+    kernel__file_trust_user_t user = current_user();
     walk_t walk = {.user = &user, .why = why, .why_size = why_size};
     kernel_status_t status = KERNEL_OK;
     bool at_end = false;

@@ -22,8 +22,6 @@ typedef struct kernel__file_trust_user {
     bool is_strict; /* root, or a set-id program */
 } kernel__file_trust_user_t;
 
-kernel__file_trust_user_t kernel__file_trust_user(void);
-
 typedef enum kernel__file_role {
     KERNEL__FILE_ITSELF,
     KERNEL__FILE_DIRECTORY, /* the one that it is in */

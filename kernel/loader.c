@@ -43,7 +43,7 @@ static const char *const kind_names[KIND_SIZE] = {
 static const char *const kind_folders[KIND_SIZE] = {
     [KERNEL__LOADER_PLUGIN] = "plugins", [KERNEL__LOADER_SERVICE] = "services"};
 
-/* Types of ours under the names that Semantic Kernel gives them. A file of such a name goes first. */
+/* Types of ours under Semantic Kernel's names. A file of such a name goes first. */
 static const struct alias {
     kernel__loader_kind_t kind;
     const char *name;

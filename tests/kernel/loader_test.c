@@ -698,7 +698,9 @@ static void program_beside_the_library_is_found(void)
 
     CHECK(kernel__place_of_library(library)); /* this test, which contains it: build/tests */
     CHECK_STR_CONTAINS(library, "/tests");
-    CHECK(mkdir(bin.text, 0755) == 0 || access(bin.text, W_OK) == 0);
+    if (mkdir(bin.text, 0755) != 0 && access(bin.text, W_OK) != 0) {
+        SKIP("the build tree belongs to somebody else");
+    }
     CHECK(!kernel__loader_program("loader_test_program", path, sizeof(path)));
     file_write(program.text, "#!/bin/sh\n", 10);
     CHECK(!kernel__loader_program("loader_test_program", path, sizeof(path)));

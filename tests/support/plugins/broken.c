@@ -13,7 +13,9 @@ static int invoke(kp_call *call)
     {                                                                                              \
         &(const kp_function){__VA_ARGS__}, NULL                                                    \
     }
-#define WELL          .size = sizeof(kp_function), .param_stride = sizeof(kp_param), .invoke = invoke
+/* clang-format off */
+#define WELL .size = sizeof(kp_function), .param_stride = sizeof(kp_param), .invoke = invoke
+/* clang-format on */
 #define FUNCTION(...) FUNCTION_AS_IS(WELL, __VA_ARGS__)
 #define ONE_PARAMETER(...)                                                                         \
     FUNCTION(.name = "run", .params = (const kp_param[]){{__VA_ARGS__}}, .param_count = 1)
