@@ -163,37 +163,30 @@ static kernel_status_t refuse_memory(const kernel__coercion_t *c,
     return refuse(c, parameter, KERNEL_E_NO_MEMORY, "cannot be held: memory ran out");
 }
 
-/* "; did you mean 'code'?" for the closest of the names. */
-static void append_closest(char *text, size_t room, const char *name, const char *const *names,
-                           size_t count)
+/* "; did you mean 'fast'? legal: fast, careful", with "..." where the room ends. `name` NULL: there
+ * is nothing to be close to. */
+__attribute__((cold, noinline)) static void list_legal(char *text, size_t room, const char *name,
+                                                       const char *const *legal, size_t count)
 {
-    int closest = sk_text_closest(name, names, count);
+    static const char more[] = ", ...";
+    int closest = name != NULL ? sk_text_closest(name, legal, count) : -1;
+    size_t used = 0;
 
     if (closest >= 0) {
-        size_t used = strlen(text);
-
-        snprintf(text + used, room - used, "; did you mean '%s'?", names[closest]);
+        snprintf(text, room, "; did you mean '%s'? legal: ", legal[closest]);
+    } else {
+        snprintf(text, room, "; legal: ");
     }
-}
-
-/* A list of names, with "..." where the room ends. */
-static void append_list(char *text, size_t room, const char *before, const char *const *names,
-                        size_t count, const char *quote)
-{
-    size_t used = strlen(text);
-
+    used = strlen(text);
     for (size_t i = 0; i < count; i++) {
-        int size = snprintf(text + used, room - used, "%s%s%s%s", i == 0 ? before : ", ", quote,
-                            names[i], quote);
+        size_t size = strlen(legal[i]) + (i > 0 ? 2 : 0);
 
-        if (size < 0 || (size_t)size >= room - used) {
-            text[used] = '\0';
-            if (room - used > sizeof(", ...")) {
-                memcpy(text + used, ", ...", sizeof(", ..."));
-            }
+        if (used + size + sizeof(more) > room) {
+            memcpy(text + used, more, sizeof(more));
             return;
         }
-        used += (size_t)size;
+        snprintf(text + used, room - used, "%s%s", i > 0 ? ", " : "", legal[i]);
+        used += size;
     }
 }
 
@@ -203,15 +196,13 @@ refuse_choice(const kernel__coercion_t *c, const kernel__parameter_t *parameter,
 {
     const char *const *choices = (const char *const *)parameter->choices;
     given_t given = describe_value(c, parameter, value);
-    char list[384] = "";
+    bool is_near = parameter->type == KP_STRING && !is_secret(c, parameter);
+    char list[384];
 
-    append_list(list, sizeof(list), "", choices, parameter->choice_count,
-                parameter->type == KP_STRING ? "'" : "");
-    if (parameter->type == KP_STRING && !is_secret(c, parameter)) {
-        append_closest(list, sizeof(list), value->as.text.ptr, choices, parameter->choice_count);
-    }
-    return refuse(c, parameter, KERNEL_E_INVALID, "was given %s, must be one of %s", given.text,
-                  list);
+    list_legal(list, sizeof(list), is_near ? value->as.text.ptr : NULL, choices,
+               parameter->choice_count);
+    return refuse(c, parameter, KERNEL_E_INVALID, "is none of its choices, was given %s%s",
+                  given.text, list);
 }
 
 /* ---- checks ---- */
@@ -428,7 +419,7 @@ bool kernel__value_read_number(const sk_json_span_t *number, kp_value *out)
         out->as.integer = integer;
         return true;
     }
-    if (!sk_json_double(number, &value)) {
+    if (!sk_json_double(number, &value) || (kind == SK_JSON_FRACTION && value == floor(value))) {
         return false;
     }
     if (kind == SK_JSON_INTEGER && !is_integral(value)) {
@@ -850,7 +841,7 @@ kernel_status_t kernel__coerce_refuse_name(const kernel__coercion_t *coercion,
 {
     const char *legal[KERNEL__PARAMETERS_MAX];
     char quoted[KERNEL__QUOTE_ROOM];
-    char list[400] = "";
+    char list[400];
     size_t count = 0;
 
     kernel__error_quote(quoted, name, size);
@@ -866,10 +857,7 @@ kernel_status_t kernel__coerce_refuse_name(const kernel__coercion_t *coercion,
                                      coercion->subject, coercion->what, quoted);
         }
     }
-    if (size < KERNEL__QUOTE_ROOM) {
-        append_closest(list, sizeof(list), quoted, legal, count);
-    }
-    append_list(list, sizeof(list), list[0] != '\0' ? " legal: " : "; legal: ", legal, count, "");
+    list_legal(list, sizeof(list), size < KERNEL__QUOTE_ROOM ? quoted : NULL, legal, count);
     return kernel__error_set(coercion->error, KERNEL_E_INVALID, "%s: unknown %s '%s'%s",
                              coercion->subject, coercion->what, quoted,
                              count > 0 ? list : "; there are none to give");

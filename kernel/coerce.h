@@ -11,7 +11,7 @@
  *   bytes           -            -            -            -          itself   -
  *
  * Numbers are refused where digits would be lost: a number from 2^53 on for an
- * integer, an integer that no double holds for a number.
+ * integer, an integer that no double holds for a number, a fraction that vanishes.
  */
 #ifndef KERNEL_COERCE_PRIVATE_H
 #define KERNEL_COERCE_PRIVATE_H
@@ -68,7 +68,8 @@ kernel_status_t kernel__coerce_refuse_missing(const kernel__coercion_t *coercion
 
 /* ---- values without a parameter ---- */
 
-/* A number as an integer or a double, whichever keeps all digits; false if none does. */
+/* A number as an integer or a double: an integer keeps all its digits, a fraction is rounded; false
+ * if neither can be, or if the fraction vanishes. */
 bool kernel__value_read_number(const sk_json_span_t *number, kp_value *out);
 /* As JSON, bytes as base64. */
 void kernel__value_write_json(sk_buffer_t *out, const kp_value *value);
