@@ -170,10 +170,10 @@ static void argument_that_does_not_fit_is_refused_with_what_would(void)
         {"{\"code\":\"x\",\"timeout\":true}", "must be an integer, was given the boolean true"},
         {"{\"code\":\"x\",\"timeout\":0}",
          "py-run: argument 'timeout' must be at least 1, was given the integer 0"},
-        {"{\"code\":\"x\",\"mode\":\"fats\"}",
-         "py-run: argument 'mode' was given the string 'fats', must be one of 'fast', 'careful'; "
-         "did you mean 'fast'?"},
-        {"{\"code\":\"x\",\"mode\":\"Fast\"}", "must be one of 'fast', 'careful'"},
+        {"{\"code\":\"x\",\"mode\":\"fats\"}", "py-run: argument 'mode' is none of its choices, "
+                                               "was given the string 'fats'; did you mean "
+                                               "'fast'? legal: fast, careful"},
+        {"{\"code\":\"x\",\"mode\":\"Fast\"}", "did you mean 'fast'? legal: fast, careful"},
         {"{\"code\":\"x\",\"extra\":[]}", "'extra' must be a JSON object, was given the array []"},
         {"{\"code\":\"x\",\"extra\":\"[]\"}",
          "'extra' must be a JSON object, was given the JSON []"},

@@ -153,7 +153,8 @@ static void broken_descriptor_is_refused_with_its_fault(void)
         {{.name = "x", .type = KP_ARRAY, .dflt = "{}"}, "which is not a JSON array"},
         {{.name = "x", .type = KP_BYTES, .dflt = "\"?\""}, "must be bytes in base64"},
         {{.name = "x", .type = KP_STRING, .dflt = "\"blue\"", .choices = colours},
-         "the default of parameter 'x' was given the string 'blue', must be one of 'red', 'green'"},
+         "the default of parameter 'x' is none of its choices, was given the string 'blue'; legal: "
+         "red, green"},
         {{.name = "x", .type = KP_INTEGER, .dflt = "-1", .schema = "{\"minimum\":0}"},
          "the default of parameter 'x' must be at least 0, was given the integer -1"},
         {{.name = "x", .type = KP_INTEGER, .choices = words_for_sizes},
