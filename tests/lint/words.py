@@ -31,7 +31,8 @@ RULES = [
     (call("system", "popen"),
      LIBRARY + ("samples/",), (), "runs a shell; use posix_spawn"),
     (call("sleep", "usleep", "nanosleep"),
-     ALL, (), "hopes instead of waiting; wait for the event"),
+     # Polling, the last resort, is shared: it has a deadline there.
+     ALL, ("tests/support/",), "hopes instead of waiting; wait for the event"),
     (call("malloc", "calloc", "realloc", "free", "strdup", "strndup"),
      ("kernel/",), HOMES_OF_MALLOC + NOT_LIBRARY,
      "passes by the host's allocator; use that of alloc.h"),
