@@ -242,7 +242,9 @@ static void call_begin(kernel__call_t *call, kernel_function_t *function)
     atomic_store_explicit(&call->function, function, memory_order_relaxed);
     atomic_store_explicit(&call->cancelled, 0, memory_order_relaxed);
     atomic_store_explicit(&call->phase, KERNEL__CALL_READY, memory_order_relaxed);
-    atomic_store_explicit(&call->refs, 1, memory_order_release);
+    /* Who removes the instance closes it first and looks at the records then; we look at its state
+     * after this: one of the two sees the other. */
+    atomic_store_explicit(&call->refs, 1, memory_order_seq_cst);
 }
 
 kernel__call_t *kernel__call_new(kernel_function_t *function)
@@ -255,21 +257,38 @@ kernel__call_t *kernel__call_new(kernel_function_t *function)
     return call;
 }
 
-kernel__call_t *kernel__call_new_here(kernel_function_t *function)
+static kernel__call_t *cache_take(kernel_t *kernel)
 {
-    kernel_t *kernel = function->plugin->kernel;
     kernel__call_t *call;
 
     if (call_cache.kernel_id != kernel->id) {
         cache_adopt(kernel);
     }
     if (call_cache.count < CALL_CACHE / 2) {
-        return kernel__call_new(function);
+        return pool_get(kernel);
     }
     call = call_cache.calls[call_cache.first];
     call_cache.first = (call_cache.first + 1) % CALL_CACHE;
     call_cache.count--;
+    return call;
+}
+
+kernel__call_t *kernel__call_new_here(kernel_function_t *function, kernel_status_t *status_out)
+{
+    kernel_plugin_t *plugin = function->plugin;
+    kernel__call_t *call = cache_take(plugin->kernel);
+
+    if (call == NULL) {
+        *status_out = KERNEL_E_NO_MEMORY;
+        return NULL;
+    }
     call_begin(call, function);
+    if (atomic_load_explicit(&plugin->state, memory_order_seq_cst) != KERNEL__INSTANCE_OPEN) {
+        *status_out =
+            atomic_load(&plugin->kernel->is_closing) ? KERNEL_E_CLOSED : KERNEL_E_UNAVAILABLE;
+        kernel__call_drop_here(call);
+        return NULL;
+    }
     return call;
 }
 
@@ -320,17 +339,36 @@ void kernel__call_drop(kernel__call_t *call)
     }
 }
 
+/* Not the way of every call: something of it may outlive this, or this thread has no room. */
+static void call_drop_counted(kernel__call_t *call)
+{
+    kernel_function_t *function = atomic_load_explicit(&call->function, memory_order_relaxed);
+    bool is_inside = kernel__instance_enter_owner(function->plugin) == KERNEL_OK;
+
+    kernel__call_drop(call);
+    if (is_inside) {
+        kernel__instance_leave(function->plugin);
+    }
+}
+
 void kernel__call_drop_here(kernel__call_t *call)
 {
-    if (atomic_fetch_sub_explicit(&call->refs, 1, memory_order_acq_rel) != 1) {
+    call_cache_t *cache = &call_cache;
+
+    if (atomic_load_explicit(&call->is_touched, memory_order_acquire) ||
+        cache->kernel_id != call->kernel->id || cache->count >= CALL_CACHE) {
+        call_drop_counted(call);
         return;
     }
-    call_recycle(call);
-    if (call_cache.kernel_id == call->kernel->id && call_cache.count < CALL_CACHE) {
-        call_cache.calls[(call_cache.first + call_cache.count) % CALL_CACHE] = call;
-        call_cache.count++;
-    } else {
-        pool_put(&call->kernel->calls, call);
+    if (call->arena.at != call->first || call->arena.blocks != NULL) {
+        kernel__arena_reset(&call->arena);
+    }
+    atomic_store_explicit(&call->phase, KERNEL__CALL_FREE, memory_order_release);
+    /* From here on the kernel may be freed: only the pointer is kept. A walker that holds the record
+     * at this moment puts it back itself. */
+    if (atomic_fetch_sub_explicit(&call->refs, 1, memory_order_acq_rel) == 1) {
+        cache->calls[(cache->first + cache->count) % CALL_CACHE] = call;
+        cache->count++;
     }
 }
 
@@ -401,8 +439,7 @@ kernel__call_t *kernel__call_current(void)
 
 void kernel__call_misuse(kernel_t *kernel, const kernel__call_t *call, const char *what)
 {
-    const kernel_function_t *function =
-        atomic_load_explicit(&call->function, memory_order_relaxed);
+    const kernel_function_t *function = atomic_load_explicit(&call->function, memory_order_relaxed);
 
     kernel__log_write(&kernel->log, KERNEL_LOG_ERROR, "%s: %s; ignored",
                       function != NULL ? function->full_name : "a function", what);
@@ -496,8 +533,7 @@ bool kernel__call_run(kernel__call_t *call, int *status_out)
 
 void kernel__call_complete(kernel__call_t *call, int status)
 {
-    const kernel_function_t *function =
-        atomic_load_explicit(&call->function, memory_order_relaxed);
+    const kernel_function_t *function = atomic_load_explicit(&call->function, memory_order_relaxed);
     unsigned phase;
     bool is_due = false;
     const char *misuse = NULL;
@@ -527,8 +563,8 @@ void kernel__call_complete(kernel__call_t *call, int status)
     if (misuse != NULL) {
         kernel__call_misuse(call->kernel, call, misuse);
     } else if (is_due) {
-        kernel__call_finish(call, status <= 0 ? status
-                                              : call_refuse_status(call, function, status));
+        kernel__call_finish(call,
+                            status <= 0 ? status : call_refuse_status(call, function, status));
     }
 }
 
@@ -556,8 +592,7 @@ static bool call_json_is_valid(const kp_value *value, sk_json_error_t *error)
     const sk_json_limits_t limits = {SK_JSON_REPLY, SIZE_MAX, CALL_RESULT_DEPTH};
     sk_json_span_t root;
 
-    if (sk_json_scan(value->as.text.ptr, value->as.text.len, &limits, &root, error) !=
-        SK_JSON_OK) {
+    if (sk_json_scan(value->as.text.ptr, value->as.text.len, &limits, &root, error) != SK_JSON_OK) {
         return false;
     }
     if (root.type != (value->type == KP_OBJECT ? SK_JSON_OBJECT : SK_JSON_ARRAY)) {
@@ -625,10 +660,9 @@ static kernel_result_t *call_result_text(kernel__call_t *call, const kernel_func
         value.as.text.len = 0;
     }
     if (call_text_is_json(value.type) && !call_json_is_valid(&value, &why)) {
-        return kernel__result_error(KERNEL_E_INTERNAL,
-                                    "%s returned text that is not the JSON %s it claims to be: %s",
-                                    function->full_name,
-                                    value.type == KP_OBJECT ? "object" : "array", why.text);
+        return kernel__result_error(
+            KERNEL_E_INTERNAL, "%s returned text that is not the JSON %s it claims to be: %s",
+            function->full_name, value.type == KP_OBJECT ? "object" : "array", why.text);
     }
     if (value.type == KP_STRING &&
         !sk_utf8_is_valid(value.as.text.ptr, value.as.text.len, &offset)) {
@@ -666,8 +700,7 @@ static kernel_result_t *call_result_ok(kernel__call_t *call, const kernel_functi
 
 kernel_result_t *kernel__call_result(kernel__call_t *call, int status)
 {
-    const kernel_function_t *function =
-        atomic_load_explicit(&call->function, memory_order_relaxed);
+    const kernel_function_t *function = atomic_load_explicit(&call->function, memory_order_relaxed);
     kernel_result_t *result;
 
     if (status == KP_OK && call->pub.status < 0) {
@@ -872,8 +905,8 @@ void kernel__call_cancel(kernel__call_t *call, int status)
         kernel__operation_drop(operation); /* what its place in the queue held */
     }
     while ((child = call_next_child(call)) != NULL) {
-        kernel__operation_cancel(child, status == KP_E_TIMEOUT ? KERNEL_E_TIMEOUT
-                                                               : KERNEL_E_CANCELLED);
+        kernel__operation_cancel(child,
+                                 status == KP_E_TIMEOUT ? KERNEL_E_TIMEOUT : KERNEL_E_CANCELLED);
         kernel__operation_drop(child);
     }
 }
@@ -905,6 +938,30 @@ static void call_each(kernel_t *kernel, const kernel_plugin_t *plugin,
     }
 }
 
+bool kernel__call_any(kernel_t *kernel, const kernel_plugin_t *plugin)
+{
+    kernel__call_slab_t *slab;
+
+    (void)pthread_mutex_lock(&kernel->calls.lock);
+    slab = kernel->calls.slabs;
+    (void)pthread_mutex_unlock(&kernel->calls.lock);
+    for (; slab != NULL; slab = slab->next) {
+        for (unsigned i = 0; i < CALL_SLAB; i++) {
+            const kernel__call_t *call = &slab->calls[i];
+            const kernel_function_t *function;
+
+            if (atomic_load_explicit(&call->refs, memory_order_seq_cst) == 0) {
+                continue;
+            }
+            function = atomic_load_explicit(&call->function, memory_order_relaxed);
+            if (function != NULL && function->plugin == plugin) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void call_cancel_found(kernel__call_t *call, kernel_status_t status)
 {
     kernel_call_t *operation;
@@ -930,8 +987,7 @@ void kernel__call_cancel_all(kernel_t *kernel, const kernel_plugin_t *plugin,
 
 static void call_log_found(kernel__call_t *call, kernel_status_t status)
 {
-    const kernel_function_t *function =
-        atomic_load_explicit(&call->function, memory_order_relaxed);
+    const kernel_function_t *function = atomic_load_explicit(&call->function, memory_order_relaxed);
 
     (void)status;
     kernel__log_write(&call->kernel->log, KERNEL_LOG_ERROR, "a call of %s has not ended",

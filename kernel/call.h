@@ -55,7 +55,7 @@ struct kernel__call {
     /* fixed from the beginning to the end of one use */
     kernel_t *kernel;
     _Atomic(kernel_function_t *) function;
-    kernel__call_t *parent;   /* held; NULL: called by the host */
+    kernel__call_t *parent; /* held; NULL: called by the host */
     const kernel_args_t *context;
     uint64_t deadline; /* monotonic ns; 0: none */
     uint32_t depth;    /* from 1 */
@@ -69,8 +69,9 @@ struct kernel__call {
 
     pthread_mutex_t lock; /* guards the next block */
     pthread_cond_t calm;  /* the cancel hook has returned */
-    kernel_call_t *operation; /* held until the end; NULL: a plain function called without options */
-    bool is_early;        /* completed before the function returned */
+    kernel_call_t
+        *operation; /* held until the end; NULL: a plain function called without options */
+    bool is_early;  /* completed before the function returned */
     int early_status;
     bool is_finish_due; /* completed while the cancel hook ran: its return finishes */
     int due_status;
@@ -121,11 +122,12 @@ void kernel__call_pool_retire(kernel_t *kernel);
 /* A record in phase READY with one reference, for a function whose instance was entered. NULL: no
  * memory. */
 kernel__call_t *kernel__call_new(kernel_function_t *function);
-/* The same from this thread's own few, for a call that ends on this thread. */
-kernel__call_t *kernel__call_new_here(kernel_function_t *function);
+/* The same from this thread's own few, for a call that ends on this thread; the instance need not be
+ * entered, the record itself keeps it. NULL: *status_out says why. */
+kernel__call_t *kernel__call_new_here(kernel_function_t *function, kernel_status_t *status_out);
 void kernel__call_keep(kernel__call_t *call);
 void kernel__call_drop(kernel__call_t *call);
-/* Drop the only reference of a record of kernel__call_new_here(). */
+/* End a call of kernel__call_new_here(). Nothing of the kernel is touched afterwards. */
 void kernel__call_drop_here(kernel__call_t *call);
 
 /* Become a child of `parent`: depth, deadline and context are inherited, cancellation reaches it. */
@@ -169,6 +171,8 @@ void kernel__call_touch(kernel__call_t *call);
 /* Cancel all calls of an instance (NULL: all there are); their operations settle with `status`. */
 void kernel__call_cancel_all(kernel_t *kernel, const kernel_plugin_t *plugin,
                              kernel_status_t status);
+/* Is any record of the instance in use? */
+bool kernel__call_any(kernel_t *kernel, const kernel_plugin_t *plugin);
 /* Log the names of calls of an instance (NULL: all) that have not ended. */
 void kernel__call_log_unfinished(kernel_t *kernel, const kernel_plugin_t *plugin);
 

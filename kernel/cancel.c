@@ -41,8 +41,7 @@ kernel_cancel_t *kernel__cancel_keep(kernel_cancel_t *cancel)
 
 void kernel_cancel_free(kernel_cancel_t *cancel)
 {
-    if (cancel != NULL &&
-        atomic_fetch_sub_explicit(&cancel->refs, 1, memory_order_acq_rel) == 1) {
+    if (cancel != NULL && atomic_fetch_sub_explicit(&cancel->refs, 1, memory_order_acq_rel) == 1) {
         (void)pthread_mutex_destroy(&cancel->lock);
         sk_free(cancel);
     }

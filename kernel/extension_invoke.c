@@ -47,19 +47,21 @@ static void errand_on_chunk(kernel_chunk_kind_t kind, const void *chunk, size_t 
 /* ---- what to call ---- */
 
 static kernel__request_t request_of(kp_call *parent, const kp_invoke_options *options,
-                                    invoke_errand_t *errand)
+                                    invoke_errand_t *errand, kernel_invoke_options_t *complete)
 {
-    kernel__request_t request = {.parent = (kernel__call_t *)(void *)parent};
+    const kernel_invoke_options_t defaults = KERNEL_INVOKE_OPTIONS_INIT;
+    kernel__request_t request = {.parent = (kernel__call_t *)(void *)parent, .options = complete};
 
-    request.options.delivery = KERNEL_DELIVERY_LOOP;
-    request.options.stream_data = errand;
+    *complete = defaults;
+    complete->delivery = KERNEL_DELIVERY_LOOP;
+    complete->stream_data = errand;
     if (options != NULL && options->timeout_ms > 0) {
-        request.options.timeout_ms = (uint64_t)options->timeout_ms;
+        complete->timeout_ms = (uint64_t)options->timeout_ms;
     }
     if (options != NULL && options->on_chunk != NULL) {
         errand->on_chunk = options->on_chunk;
         errand->chunk_arg = options->arg;
-        request.options.on_chunk = errand_on_chunk;
+        complete->on_chunk = errand_on_chunk;
     }
     return request;
 }
@@ -93,8 +95,8 @@ static int invoke_begin(kernel__request_t *request, const char *name, invoke_err
     kernel_status_t status;
 
     request->function = kernel_find_function(request->parent->kernel, name);
-    status = kernel__operation_start(request, errand_on_result, errand,
-                                     out != NULL ? &operation : NULL);
+    status =
+        kernel__operation_start(request, errand_on_result, errand, out != NULL ? &operation : NULL);
     if (status != KERNEL_OK) {
         sk_free(errand);
         return status_for_plugin(status);
@@ -121,6 +123,7 @@ static int invoke_start(const kp_invoke *table, kp_call *parent, const char *nam
                         kp_result_fn on_result, void *arg, kp_invocation **out)
 {
     invoke_errand_t *errand = errand_new(on_result, arg);
+    kernel_invoke_options_t complete;
     kernel__request_t request;
 
     (void)table;
@@ -130,7 +133,7 @@ static int invoke_start(const kp_invoke *table, kp_call *parent, const char *nam
     if (errand == NULL) {
         return KP_E_NO_MEMORY;
     }
-    request = request_of(parent, options, errand);
+    request = request_of(parent, options, errand, &complete);
     request_set_named(&request, args, count);
     return invoke_begin(&request, name, errand, out);
 }
@@ -140,6 +143,7 @@ static int invoke_start_json(const kp_invoke *table, kp_call *parent, const char
                              kp_result_fn on_result, void *arg, kp_invocation **out)
 {
     invoke_errand_t *errand = errand_new(on_result, arg);
+    kernel_invoke_options_t complete;
     kernel__request_t request;
 
     (void)table;
@@ -149,7 +153,7 @@ static int invoke_start_json(const kp_invoke *table, kp_call *parent, const char
     if (errand == NULL) {
         return KP_E_NO_MEMORY;
     }
-    request = request_of(parent, options, errand);
+    request = request_of(parent, options, errand, &complete);
     request_set_json(&request, json, size);
     return invoke_begin(&request, name, errand, out);
 }
@@ -188,7 +192,8 @@ static int invoke_call(const kp_invoke *table, kp_call *parent, const char *name
                        kp_result_fn on_result, void *arg)
 {
     invoke_errand_t errand = {.on_result = on_result, .result_arg = arg};
-    kernel__request_t request = request_of(parent, options, &errand);
+    kernel_invoke_options_t complete;
+    kernel__request_t request = request_of(parent, options, &errand, &complete);
 
     (void)table;
     request_set_named(&request, args, count);
@@ -200,7 +205,8 @@ static int invoke_call_json(const kp_invoke *table, kp_call *parent, const char 
                             kp_result_fn on_result, void *arg)
 {
     invoke_errand_t errand = {.on_result = on_result, .result_arg = arg};
-    kernel__request_t request = request_of(parent, options, &errand);
+    kernel_invoke_options_t complete;
+    kernel__request_t request = request_of(parent, options, &errand, &complete);
 
     (void)table;
     request_set_json(&request, json, size);

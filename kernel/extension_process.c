@@ -82,8 +82,7 @@ static void ends_close(process_ends_t *ends)
 
 static bool ends_open(process_ends_t *ends, const kp_process_options *options)
 {
-    const bool has_input =
-        options->input_len > 0 || (options->flags & KP_PROCESS_LIFELINE) != 0;
+    const bool has_input = options->input_len > 0 || (options->flags & KP_PROCESS_LIFELINE) != 0;
 
     for (int i = 0; i < 3; i++) {
         int pair[2];
@@ -182,8 +181,8 @@ static bool process_watch_all(kp_process *process, process_ends_t *ends, int pid
 
         ends->ours[0] = -1;
         if (process->input_size > 0) {
-            is_watched = process_watch(process, PROCESS_IN, fd, UV_WRITABLE, process_on_room) &&
-                         is_watched;
+            is_watched =
+                process_watch(process, PROCESS_IN, fd, UV_WRITABLE, process_on_room) && is_watched;
         } else {
             process->lifeline = fd;
         }
@@ -468,8 +467,6 @@ static void process_on_closed(uv_handle_t *handle)
 
 void kernel__extension_process_fill(kp_process_table *table)
 {
-    *table = (kp_process_table){.size = sizeof(*table),
-                                .start = process_start,
-                                .pid = process_pid,
-                                .stop = process_stop};
+    *table = (kp_process_table){
+        .size = sizeof(*table), .start = process_start, .pid = process_pid, .stop = process_stop};
 }

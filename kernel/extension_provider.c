@@ -187,6 +187,6 @@ void kernel__provider_stop_instance(kernel_plugin_t *plugin)
 
 void kernel__extension_provider_fill(kp_provider *table)
 {
-    *table = (kp_provider){
-        .size = sizeof(*table), .hold = provider_hold, .release = provider_release};
+    *table =
+        (kp_provider){.size = sizeof(*table), .hold = provider_hold, .release = provider_release};
 }

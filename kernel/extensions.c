@@ -45,9 +45,9 @@ static const void *extension_own(const kernel_t *kernel, const char *id)
         const char *id;
         const void *table;
     } own[] = {
-        {KP_EXT_LOOP, &tables->loop.table},         {KP_EXT_INVOKE, &tables->invoke.table},
-        {KP_EXT_CONTEXT, &tables->context.table},   {KP_EXT_POLL, &tables->poll.table},
-        {KP_EXT_PROCESS, &tables->process.table},   {KP_EXT_PROVIDER, &tables->provider.table},
+        {KP_EXT_LOOP, &tables->loop.table},       {KP_EXT_INVOKE, &tables->invoke.table},
+        {KP_EXT_CONTEXT, &tables->context.table}, {KP_EXT_POLL, &tables->poll.table},
+        {KP_EXT_PROCESS, &tables->process.table}, {KP_EXT_PROVIDER, &tables->provider.table},
     };
 
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
@@ -99,8 +99,8 @@ const void *kernel__extension_find(kernel_plugin_t *plugin, const char *id)
     if (table == NULL) {
         table = extension_of_added(kernel, plugin, id);
     }
-    for (size_t i = 0; table == NULL && i < sizeof(extension_services) / sizeof(extension_services[0]);
-         i++) {
+    for (size_t i = 0;
+         table == NULL && i < sizeof(extension_services) / sizeof(extension_services[0]); i++) {
         const extension_service_t *known = &extension_services[i];
         kernel_plugin_t *service;
 

@@ -209,8 +209,7 @@ kernel_result_t *kernel__filter_before(kernel_filter_context_t *context)
         const filter_entry_t *entry = &chain->entries[context->entered];
 
         context->at = context->entered;
-        if (entry->before != NULL &&
-            entry->before(context, entry->data) == KERNEL_FILTER_ANSWER) {
+        if (entry->before != NULL && entry->before(context, entry->data) == KERNEL_FILTER_ANSWER) {
             kernel_result_t *answer = filter_take_result(context);
 
             context->in_before = false;

@@ -93,8 +93,10 @@ static kernel_status_t function_check(const kernel_plugin_t *plugin, const kp_fu
                                  plugin->name, given->name, KERNEL__FULL_NAME_MAX);
     }
     if (given->invoke == NULL) {
-        return kernel__error_set(error, KERNEL_E_INVALID, "function '%s' of plugin '%s' has no "
-                                 "code: its invoke is NULL", given->name, plugin->name);
+        return kernel__error_set(error, KERNEL_E_INVALID,
+                                 "function '%s' of plugin '%s' has no "
+                                 "code: its invoke is NULL",
+                                 given->name, plugin->name);
     }
     if (given->returns > KP_BYTES) {
         return kernel__error_set(error, KERNEL_E_INVALID,
@@ -109,16 +111,16 @@ static kernel_status_t function_describe(kernel_function_t *function, const char
                                          kernel_error_t *error)
 {
     const kp_function *descriptor = &function->descriptor;
-    kernel_status_t status = kernel__signature_make(
-        &function->signature, KERNEL__SIGNATURE_FUNCTION, descriptor->params,
-        descriptor->param_count, descriptor->param_stride, subject, error);
+    kernel_status_t status =
+        kernel__signature_make(&function->signature, KERNEL__SIGNATURE_FUNCTION, descriptor->params,
+                               descriptor->param_count, descriptor->param_stride, subject, error);
 
     if (status != KERNEL_OK) {
         return status;
     }
-    function->returns_schema = kernel__signature_returns_schema(
-        descriptor->returns, descriptor->returns_description, descriptor->returns_schema, subject,
-        error);
+    function->returns_schema =
+        kernel__signature_returns_schema(descriptor->returns, descriptor->returns_description,
+                                         descriptor->returns_schema, subject, error);
     return function->returns_schema != NULL ? KERNEL_OK : KERNEL_E_INVALID;
 }
 

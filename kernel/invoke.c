@@ -37,9 +37,10 @@ kernel_result_t *kernel_invoke(const kernel_function_t *function, const kernel_a
 kernel_result_t *kernel_invoke_with(const kernel_function_t *function, const kernel_args_t *args,
                                     const kernel_invoke_options_t *options)
 {
-    kernel__request_t request = {.function = function, .args = args};
+    kernel_invoke_options_t complete;
+    kernel__request_t request = {.function = function, .args = args, .options = &complete};
 
-    if (!options_read(options, &request.options)) {
+    if (!options_read(options, &complete)) {
         return kernel__result_error(KERNEL_E_INVALID,
                                     "the options of a call were not initialised: begin with "
                                     "KERNEL_INVOKE_OPTIONS_INIT");
@@ -71,7 +72,8 @@ kernel_status_t kernel_invoke_async(const kernel_function_t *function, const ker
                                     const kernel_invoke_options_t *options, kernel_invoke_cb cb,
                                     void *data, kernel_call_t **call_out)
 {
-    kernel__request_t request = {.function = function, .args = args};
+    kernel_invoke_options_t complete;
+    kernel__request_t request = {.function = function, .args = args, .options = &complete};
 
     if (call_out != NULL) {
         *call_out = NULL;
@@ -79,10 +81,10 @@ kernel_status_t kernel_invoke_async(const kernel_function_t *function, const ker
     if (function == NULL) {
         return KERNEL_E_NOT_FOUND;
     }
-    if (cb == NULL || !options_read(options, &request.options)) {
+    if (cb == NULL || !options_read(options, &complete)) {
         return KERNEL_E_INVALID;
     }
-    if (request.options.delivery == KERNEL_DELIVERY_UV &&
+    if (complete.delivery == KERNEL_DELIVERY_UV &&
         function->plugin->kernel->delivery.wake == NULL) {
         return KERNEL_E_INVALID;
     }

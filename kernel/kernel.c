@@ -17,13 +17,13 @@
 #include "error.h"
 #include "kernel_state.h"
 
-#define KERNEL_DRAIN_MS         5000u
-#define KERNEL_ARGUMENT_SIZE    ((size_t)64 * 1024 * 1024)
-#define KERNEL_JSON_SIZE        ((size_t)16 * 1024 * 1024)
-#define KERNEL_JSON_DEPTH       64u
-#define KERNEL_CLOSE_POLL_MS    5u
-#define KERNEL_WAIT_NS          (5u * KERNEL__NS_PER_MS)
-#define KERNEL_DOTENV_DEFAULT   ".env"
+#define KERNEL_DRAIN_MS       5000u
+#define KERNEL_ARGUMENT_SIZE  ((size_t)64 * 1024 * 1024)
+#define KERNEL_JSON_SIZE      ((size_t)16 * 1024 * 1024)
+#define KERNEL_JSON_DEPTH     64u
+#define KERNEL_CLOSE_POLL_MS  5u
+#define KERNEL_WAIT_NS        (5u * KERNEL__NS_PER_MS)
+#define KERNEL_DOTENV_DEFAULT ".env"
 
 static atomic_uint_least64_t kernel_last_id;
 static _Thread_local const kernel_t *kernel_dispatching; /* whose callbacks run on this thread */
@@ -79,8 +79,9 @@ static kernel_status_t kernel_read_dotenv(kernel_t *kernel, const char *env_file
         return KERNEL_OK;
     }
     if (why.system_error != 0) {
-        return kernel__error_set(error, KERNEL_E_INVALID, "cannot read the environment file '%s': %s",
-                                 path, strerror(why.system_error));
+        return kernel__error_set(error, KERNEL_E_INVALID,
+                                 "cannot read the environment file '%s': %s", path,
+                                 strerror(why.system_error));
     }
     return kernel__error_set(error, KERNEL_E_INVALID,
                              "cannot read the environment file '%s': line %u: %s", path, why.line,
@@ -108,9 +109,8 @@ static void kernel_init(kernel_t *kernel, const kernel_options_t *options)
     atomic_init(&kernel->unreported, 0);
     kernel__log_init(&kernel->log, options->log, options->log_data, (int)options->log_level);
     kernel_set_limits(kernel, options);
-    kernel->default_delivery = options->delivery != KERNEL_DELIVERY_DEFAULT
-                                   ? options->delivery
-                                   : KERNEL_DELIVERY_LOOP;
+    kernel->default_delivery =
+        options->delivery != KERNEL_DELIVERY_DEFAULT ? options->delivery : KERNEL_DELIVERY_LOOP;
     (void)pthread_mutex_init(&kernel->idle_lock, NULL);
     kernel__condition_init(&kernel->idle);
     kernel__registry_init(&kernel->registry);
@@ -160,7 +160,8 @@ kernel_t *kernel_new(const kernel_options_t *given, kernel_error_t *error)
     }
     kernel_init(kernel, &options);
     kernel->loader = kernel__loader_new(&options, &kernel->log, error);
-    if (kernel->loader == NULL || kernel_read_dotenv(kernel, options.env_file, error) != KERNEL_OK ||
+    if (kernel->loader == NULL ||
+        kernel_read_dotenv(kernel, options.env_file, error) != KERNEL_OK ||
         kernel__delivery_init(kernel, options.loop, error) != KERNEL_OK) {
         kernel__pool_stop(&kernel->pool);
         kernel__loop_stop(&kernel->loop);
@@ -328,9 +329,10 @@ void kernel_free(kernel_t *kernel)
         return;
     }
     if (free_is_refused(kernel)) {
-        kernel__log_write(&kernel->log, KERNEL_LOG_ERROR,
-                          "kernel_free() inside a callback or a call of the same kernel is refused: "
-                          "call it after that has returned");
+        kernel__log_write(
+            &kernel->log, KERNEL_LOG_ERROR,
+            "kernel_free() inside a callback or a call of the same kernel is refused: "
+            "call it after that has returned");
         return;
     }
     atomic_store(&kernel->is_closing, true);

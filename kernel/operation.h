@@ -18,6 +18,7 @@
 #include "call.h"
 #include "filters.h"
 #include "loop.h"
+#include "request.h"
 
 #define KERNEL__CHUNKS_MAX 256u
 
@@ -57,8 +58,8 @@ struct kernel_call {
     pthread_cond_t changed;
     kernel__call_t *call;    /* held; the present execution */
     kernel__call_t *retried; /* held; the first one, which has the arguments */
-    bool is_settled; /* `outcome` stands; filters may yet replace it */
-    bool is_final;   /* nothing replaces it any more */
+    bool is_settled;         /* `outcome` stands; filters may yet replace it */
+    bool is_final;           /* nothing replaces it any more */
     bool is_reported;
     bool is_delivering;
     bool is_scheduled;
@@ -70,7 +71,7 @@ struct kernel_call {
     kernel_cancel_t *cancel;       /* held */
     kernel_call_t *next_of_cancel; /* guarded by the cancellation's lock */
     kernel_call_t *previous_of_cancel;
-    kernel__timer_t *timer; /* [thread: loop] */
+    kernel__timer_t *timer;     /* [thread: loop] */
     kernel__call_t *begin_call; /* what begin_task runs; held by its own execution */
     kernel__task_t begin_task;
     kernel__task_t settle_task;
@@ -84,19 +85,6 @@ struct kernel_call {
 
 void kernel__operation_keep(kernel_call_t *operation);
 void kernel__operation_drop(kernel_call_t *operation);
-
-/* What a call is made with, from whichever entry point. */
-typedef struct kernel__request {
-    const kernel_function_t *function;
-    const kernel_args_t *args; /* one of the three forms */
-    const kp_named *named;
-    size_t named_count;
-    const char *json; /* used when `is_json` */
-    size_t json_size;
-    bool is_json;
-    kernel__call_t *parent; /* NULL: the host's call */
-    kernel_invoke_options_t options;
-} kernel__request_t;
 
 /* Call and wait. Never NULL. */
 kernel_result_t *kernel__operation_call(const kernel__request_t *request);
@@ -112,9 +100,26 @@ void kernel__operation_cancel(kernel_call_t *operation, kernel_status_t status);
 /* A chunk of the execution; KP_OK, KP_E_BUSY, KP_E_CANCELLED, KP_E_NO_MEMORY. */
 int kernel__operation_emit(kernel_call_t *operation, uint32_t kind, const kp_value *value,
                            double fraction);
+/* ---- its parts, for those who wait ---- */
+
+kernel_call_t *kernel__operation_new(const kernel__request_t *request,
+                                     kernel__operation_kind_t kind);
+/* Take a prepared record as the present execution; begins the filters' way. */
+void kernel__operation_attach(kernel_call_t *operation, kernel__call_t *call, bool from_model);
+/* Let go of all that belongs to the kernel, which may be gone when the host lets go of its handle. */
+void kernel__operation_detach(kernel_call_t *operation);
+/* Hand the present execution to the thread that runs it. */
+void kernel__operation_begin(kernel_call_t *operation);
+/* See that chunks and outcome are delivered. */
+void kernel__operation_schedule(kernel_call_t *operation);
+/* With the lock held, which is let go of meanwhile: hand out the chunks that wait. */
+void kernel__operation_hand_out(kernel_call_t *operation);
+/* The same without the lock. */
+void kernel__operation_take_chunks(kernel_call_t *operation);
 /* Is there room for chunks? Else the drain hook of its call runs when there is. */
 bool kernel__operation_has_room(kernel_call_t *operation);
 /* See that the deadline is noticed although the caller's thread is busy in the function. */
 void kernel__operation_arm(kernel_call_t *operation);
+void kernel__operation_disarm(kernel_call_t *operation);
 
 #endif /* KERNEL_OPERATION_PRIVATE_H */

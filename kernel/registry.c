@@ -20,7 +20,7 @@
 #include "result.h"
 #include "text.h"
 
-#define REGISTRY_PLUGIN_SIZE_1_0 80u /* kp_plugin of the first release */
+#define REGISTRY_PLUGIN_SIZE_1_0 80u                      /* kp_plugin of the first release */
 #define REGISTRY_WAIT_NS         (5u * KERNEL__NS_PER_MS) /* a leave may go unnoticed that long */
 
 void kernel__registry_init(kernel__registry_t *registry)
@@ -431,12 +431,12 @@ kernel_plugin_t *kernel_replace_plugin(kernel_t *kernel, const char *type, const
                                 "cannot replace plugin '%s': there is none of that name", name);
     } else if (kernel__loader_find(kernel->loader, KERNEL__LOADER_PLUGIN, type, &loaded, error) ==
                KERNEL_OK) {
-        plugin = registry_add_found(kernel, KERNEL__LOADER_PLUGIN, &loaded, name, config, true,
-                                    error);
+        plugin =
+            registry_add_found(kernel, KERNEL__LOADER_PLUGIN, &loaded, name, config, true, error);
     }
     if (plugin != NULL) {
-        kernel_status_t status = kernel__registry_remove(
-            old, kernel__clock_deadline(kernel->drain_ms), error);
+        kernel_status_t status =
+            kernel__registry_remove(old, kernel__clock_deadline(kernel->drain_ms), error);
 
         if (status != KERNEL_OK && status != KERNEL_E_BUSY) {
             if (plugin->descriptor.destroy != NULL && plugin->descriptor.create != NULL) {
@@ -589,7 +589,8 @@ static bool instance_wait(kernel_plugin_t *plugin, const atomic_long *count, uin
     kernel__pool_block_enter(&kernel->pool);
     (void)pthread_mutex_lock(&kernel->idle_lock);
     for (;;) {
-        is_idle = atomic_load_explicit(count, memory_order_acquire) == 0;
+        is_idle = atomic_load_explicit(count, memory_order_acquire) == 0 &&
+                  !kernel__call_any(kernel, plugin);
         if (is_idle || (deadline != 0 && kernel__clock_now() >= deadline)) {
             break;
         }
@@ -728,8 +729,7 @@ kernel_status_t kernel_remove_plugin(kernel_plugin_t *plugin, kernel_error_t *er
     if (status != KERNEL_OK) {
         return status;
     }
-    return kernel__registry_remove(plugin, kernel__clock_deadline(plugin->kernel->drain_ms),
-                                   error);
+    return kernel__registry_remove(plugin, kernel__clock_deadline(plugin->kernel->drain_ms), error);
 }
 
 void kernel__registry_close(kernel_t *kernel)
@@ -755,7 +755,8 @@ bool kernel__registry_remove_all(kernel_t *kernel, uint64_t deadline)
         kernel_plugin_t *plugin = registry->instances[i];
         unsigned state = atomic_load(&plugin->state);
 
-        if (state == KERNEL__INSTANCE_CLOSING && instance_end(plugin, deadline, NULL) != KERNEL_OK) {
+        if (state == KERNEL__INSTANCE_CLOSING &&
+            instance_end(plugin, deadline, NULL) != KERNEL_OK) {
             is_clean = false;
         } else if (state == KERNEL__INSTANCE_LEAKED) {
             is_clean = is_clean && atomic_load(&plugin->active) == 0 &&

@@ -34,9 +34,9 @@ struct kernel_function {
     void *self;             /* becomes call->self */
     kp_function descriptor; /* full-size copy; strings are the plugin's, or owned below */
     kernel__signature_t signature;
-    char *full_name;        /* owned */
-    char *returns_schema;   /* owned */
-    void *copies;           /* owned; a host's descriptor, whose texts may go away */
+    char *full_name;      /* owned */
+    char *returns_schema; /* owned */
+    void *copies;         /* owned; a host's descriptor, whose texts may go away */
     bool is_async;
     bool takes_turn;
     bool is_quick;
@@ -53,12 +53,12 @@ struct kernel_plugin {
     kernel__signature_t config_signature;
     kernel__config_t config;
     uint32_t name_hash;
-    char *create_text; /* owned; what create() logged as its error */
+    char *create_text;             /* owned; what create() logged as its error */
     kernel_function_t **functions; /* owned; guarded by the registry's lock for host plugins */
     size_t function_count;
     size_t function_capacity;
 
-    atomic_uint state;  /* kernel__instance_state_t */
+    atomic_uint state;     /* kernel__instance_state_t */
     atomic_long active;    /* calls, posts, work, holds: what destroy() waits for */
     atomic_long resources; /* watches and programs: what destroy() has to give back */
     kernel__turn_t turn;

@@ -83,7 +83,8 @@ static kernel_result_t *result_new(size_t room, char **memory_out)
 void kernel_result_free(kernel_result_t *result)
 {
     if (result == NULL || result == &no_memory ||
-        atomic_fetch_sub_explicit(&result->owners, 1, memory_order_acq_rel) != 1) {
+        (atomic_load_explicit(&result->owners, memory_order_acquire) != 1 && /* the only owner */
+         atomic_fetch_sub_explicit(&result->owners, 1, memory_order_acq_rel) != 1)) {
         return;
     }
     sk_free(atomic_load_explicit(&result->printed, memory_order_relaxed));
