@@ -32,6 +32,7 @@
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include <alloc.h>
 #include <buffer.h>
@@ -49,6 +50,8 @@
 #define PAUSE_FIRST_MS  500
 #define PAUSE_MAX_MS    8000
 #define RETRY_AFTER_MAX 60000
+#define DYING_MS        1000 /* a pool may take so long from cutting its connections to its end */
+#define DYING_LOOK_MS   20
 
 /* ---- the instance ---- */
 
@@ -78,8 +81,11 @@ typedef struct tool {
     api_family_t family;
     unsigned timeout_seconds;
     bool sanitizes;
-    bool wraps_body; /* as the pool wants it; changed on [loop] */
+    /* [loop] alone */
+    bool wraps_body; /* as the pool wants it */
     uint64_t last_id;
+    char *lost_socket; /* owned; of the local pool that cut a connection last; NULL: none */
+    uint64_t lost_at;
 } tool_t;
 
 static const char *tool_text(const kp_instance *instance, unsigned index)
@@ -133,6 +139,7 @@ static int tool_read_config(tool_t *tool, kp_instance *instance)
 static void tool_free(tool_t *tool)
 {
     endpoint_fini(&tool->endpoint);
+    sk_free(tool->lost_socket);
     sk_free(tool);
 }
 
@@ -308,6 +315,21 @@ static void execution_open(execution_t *execution)
     }
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Has this pool just cut a connection? Then it is probably ending, and would take and lose more. */
+static bool pool_may_be_dying(const tool_t *tool, const kp_session_pool *pool)
+{
+    return tool->lost_socket != NULL && strcmp(tool->lost_socket, pool->unix_socket) == 0 &&
+           now_ms() - tool->lost_at < DYING_MS;
+}
+
 static void execution_on_pool(void *arg, int status, const kp_session_pool *pool, const char *error)
 {
     execution_t *execution = arg;
@@ -316,6 +338,11 @@ static void execution_on_pool(void *arg, int status, const kp_session_pool *pool
     if (status != KP_OK) {
         execution_fail(execution, status, NULL, "%s",
                        error != NULL ? error : "cannot open the local session pool");
+        return;
+    }
+    if (pool_may_be_dying(execution->tool, pool)) {
+        execution->pause_ms = DYING_LOOK_MS;
+        execution_enter(execution, EXECUTION_PAUSE);
         return;
     }
     endpoint_fini(&execution->pool);
@@ -540,6 +567,10 @@ static void execution_on_silence(execution_t *execution, const kp_http_response 
                        "passed; the code may have run, or a part of it",
                        tool->timeout_seconds, MARGIN_MS / 1000u);
     } else if (response->status == KP_E_UNAVAILABLE && !tool->is_managed) {
+        sk_free(tool->lost_socket);
+        tool->lost_socket = execution->socket;
+        execution->socket = NULL;
+        tool->lost_at = now_ms();
         execution_fail(execution, KP_E_CRASHED, NULL,
                        "the local session pool ended while the code ran (%s): variables and files "
                        "of the session are lost; the next call starts a new pool",
@@ -675,7 +706,7 @@ static void execution_pause(execution_t *execution)
     const kp_loop *loop = execution->tool->loop;
 
     kp_log(execution->call->instance, KP_LOG_DEBUG,
-           "execution %" PRIu64 ": nothing ran; again in %" PRIu64 " ms", execution->id,
+           "execution %" PRIu64 ": nothing ran yet; again in %" PRIu64 " ms", execution->id,
            execution->pause_ms);
     execution->pause = loop->timer(loop, execution->call->instance, execution->pause_ms,
                                    execution_on_pause, execution);
