@@ -18,8 +18,12 @@ JOBS    ?= $(shell nproc)
 unexport MAKEFLAGS
 
 needs = @.ci/install-dependencies
+configure = cmake --log-level=NOTICE -S . -B $(1)
 build = cmake --build $(1) --parallel $(JOBS)
 ctest = ctest --test-dir $(1) --parallel $(JOBS) --output-on-failure --no-tests=error $(2)
+
+# The tests need more of the machine; a tree that has them keeps them.
+without_tests = $(if $(wildcard $(BUILD)/CMakeCache.txt),,-DSEMKERNEL_TESTS=OFF)
 
 # Assertions on, symbols for the reports, and fast enough for the whole suite.
 checked = -DSEMKERNEL_WERROR=ON -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g"
@@ -27,13 +31,13 @@ clang = -DCMAKE_C_COMPILER=clang
 
 run:
 	$(needs) run
-	cmake --log-level=NOTICE -S . -B $(BUILD)
+	$(call configure,$(BUILD)) $(without_tests)
 	$(call build,$(BUILD)) --target product
 	$(BUILD)/samples/python_code_interpreter
 
 test:
 	$(needs) run test
-	cmake --log-level=NOTICE -S . -B $(BUILD)
+	$(call configure,$(BUILD)) -DSEMKERNEL_TESTS=ON
 	$(call build,$(BUILD))
 	$(call ctest,$(BUILD))
 
@@ -41,38 +45,38 @@ check: check-address check-thread check-fuzz check-rest
 
 check-address:
 	$(needs) run test check
-	cmake --log-level=NOTICE -S . -B $(BUILD)-address $(checked) -DSEMKERNEL_SANITIZE=address,undefined
+	$(call configure,$(BUILD)-address) $(checked) -DSEMKERNEL_SANITIZE=address,undefined
 	$(call build,$(BUILD)-address)
 	$(call ctest,$(BUILD)-address)
 
 check-thread:
 	$(needs) run test check
-	cmake --log-level=NOTICE -S . -B $(BUILD)-thread $(checked) -DSEMKERNEL_SANITIZE=thread $(clang)
+	$(call configure,$(BUILD)-thread) $(checked) -DSEMKERNEL_SANITIZE=thread $(clang)
 	$(call build,$(BUILD)-thread)
 	$(call ctest,$(BUILD)-thread)
 
 check-fuzz:
 	$(needs) run test check
-	cmake --log-level=NOTICE -S . -B $(BUILD)-fuzz $(checked) -DSEMKERNEL_FUZZ=ON \
+	$(call configure,$(BUILD)-fuzz) $(checked) -DSEMKERNEL_FUZZ=ON \
 	      -DSEMKERNEL_SANITIZE=address,undefined $(clang)
 	$(call build,$(BUILD)-fuzz) --target fuzz
 	$(call ctest,$(BUILD)-fuzz,-C check -L fuzz)
 
 check-rest:
 	$(needs) run test check
-	cmake --log-level=NOTICE -S . -B $(BUILD)
+	$(call configure,$(BUILD)) -DSEMKERNEL_TESTS=ON
 	$(call build,$(BUILD))
 	$(call ctest,$(BUILD),-C check -L 'check|bench')
 
 bench:
 	$(needs) run test
-	cmake --log-level=NOTICE -S . -B $(BUILD)
+	$(call configure,$(BUILD)) -DSEMKERNEL_TESTS=ON
 	$(call build,$(BUILD))
 	ctest --test-dir $(BUILD) -C bench -L bench --verbose --no-tests=error
 
 install:
 	$(needs) run
-	cmake --log-level=NOTICE -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	$(call configure,$(BUILD)) $(without_tests) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
 	$(call build,$(BUILD)) --target product
 	DESTDIR=$(DESTDIR) cmake --install $(BUILD)
 
