@@ -73,10 +73,7 @@ static void note_result(void *data, const kp_result *result)
 
 static int finish(kp_call *call, int status)
 {
-    if (status != KP_OK && call->status == KP_OK) {
-        return kp_fail(call, status, "the call was not even begun");
-    }
-    return call->status;
+    return call->status != KP_OK ? call->status : status;
 }
 
 KP_FUNCTION_FLAGS(KP_F_STREAMS, status, call, "Call a function and wait for it.",
@@ -175,12 +172,9 @@ static void on_result(void *data, const kp_result *result)
     kp_complete(call, pass_on(call, result));
 }
 
-static int started(kp_call *call, int status)
+static int started(int status)
 {
-    if (status != KP_OK) {
-        return kp_fail(call, status, "the call was not even begun");
-    }
-    return KP_PENDING;
+    return status == KP_OK ? KP_PENDING : status;
 }
 
 KP_FUNCTION_FLAGS(KP_F_STREAMS, async, start, "Start a function and answer when it does.",
@@ -194,8 +188,8 @@ KP_FUNCTION_FLAGS(KP_F_STREAMS, async, start, "Start a function and answer when 
     if (invoke == NULL) {
         return KP_E_UNSUPPORTED;
     }
-    return started(call, invoke->start_json(invoke, call, name, arguments, kp_len(call, 1),
-                                            &options, on_result, call, NULL));
+    return started(invoke->start_json(invoke, call, name, arguments, kp_len(call, 1), &options,
+                                      on_result, call, NULL));
 }
 
 KP_FUNCTION(async, start_typed, "Start a function with one text and answer when it does.",
@@ -208,7 +202,7 @@ KP_FUNCTION(async, start_typed, "Start a function with one text and answer when 
     if (invoke == NULL) {
         return KP_E_UNSUPPORTED;
     }
-    return started(call, invoke->start(invoke, call, name, &named, 1, NULL, on_result, call, NULL));
+    return started(invoke->start(invoke, call, name, &named, 1, NULL, on_result, call, NULL));
 }
 
 KP_FUNCTION(async, start_and_cancel, "Start a function, cancel it, and answer when it does.",
@@ -227,7 +221,7 @@ KP_FUNCTION(async, start_and_cancel, "Start a function, cancel it, and answer wh
         invoke->cancel(invoke, invocation);
         invoke->release(invoke, invocation);
     }
-    return started(call, status);
+    return started(status);
 }
 
 /* The waiting form, where it must be refused. */
