@@ -254,7 +254,6 @@ static kernel_status_t scan_arguments(const kernel__binding_t *binding, const ch
 {
     sk_json_limits_t limits = {SK_JSON_STRICT, 0, 0};
     sk_json_error_t error = {.status = SK_JSON_OK};
-    kernel_status_t status = KERNEL_E_INVALID;
 
     if (binding->limits != NULL) {
         limits.max_size = binding->limits->json_size;
@@ -262,30 +261,32 @@ static kernel_status_t scan_arguments(const kernel__binding_t *binding, const ch
     }
     switch (sk_json_scan(json, size, &limits, root, &error)) {
     case SK_JSON_OK:
-        if (root->type == SK_JSON_OBJECT) {
-            return KERNEL_OK;
+        break;
+    case SK_JSON_TOO_DEEP:
+    case SK_JSON_TOO_LONG:
+        return kernel__error_set(
+            binding->error, KERNEL_E_LIMIT, "%s: the arguments are not taken: %s (%s)",
+            binding->subject, error.text,
+            error.status == SK_JSON_TOO_DEEP ? "max_json_depth" : "max_json_size");
+    case SK_JSON_NO_MEMORY:
+        return kernel__error_set(binding->error, KERNEL_E_NO_MEMORY, "%s: memory ran out",
+                                 binding->subject);
+    case SK_JSON_INVALID:
+        if (binding->signature->has_secrets) {
+            return kernel__error_set(binding->error, KERNEL_E_INVALID,
+                                     "%s: the arguments are not valid JSON at byte %zu",
+                                     binding->subject, error.offset);
         }
+        return kernel__error_set(binding->error, KERNEL_E_INVALID,
+                                 "%s: the arguments are not valid JSON: %s", binding->subject,
+                                 error.text);
+    }
+    if (root->type != SK_JSON_OBJECT) {
         return kernel__error_set(binding->error, KERNEL_E_INVALID,
                                  "%s: the arguments must be a JSON object, found %s",
                                  binding->subject, sk_json_type_name(root->type));
-    case SK_JSON_TOO_DEEP:
-    case SK_JSON_TOO_LONG:
-        status = KERNEL_E_LIMIT;
-        break;
-    case SK_JSON_NO_MEMORY:
-        status = KERNEL_E_NO_MEMORY;
-        break;
-    case SK_JSON_INVALID:
-        break;
     }
-    if (status == KERNEL_E_INVALID && binding->signature->has_secrets) {
-        return kernel__error_set(binding->error, status,
-                                 "%s: the arguments are not valid JSON at byte %zu",
-                                 binding->subject, error.offset);
-    }
-    return kernel__error_set(binding->error, status, "%s: the arguments are not %s: %s",
-                             binding->subject, status == KERNEL_E_INVALID ? "valid JSON" : "taken",
-                             error.text);
+    return KERNEL_OK;
 }
 
 kernel_status_t kernel__bind_json(const kernel__binding_t *binding, const char *json, size_t size)

@@ -186,9 +186,10 @@ static kernel_status_t config_scan(const binder_t *binder, const char *json, sk_
         break;
     case SK_JSON_TOO_DEEP:
     case SK_JSON_TOO_LONG:
-        return kernel__error_set(binder->error, KERNEL_E_LIMIT,
-                                 "%s: the configuration is not taken: %s", binder->subject,
-                                 error.text);
+        return kernel__error_set(
+            binder->error, KERNEL_E_LIMIT, "%s: the configuration is not taken: %s (%s)",
+            binder->subject, error.text,
+            error.status == SK_JSON_TOO_DEEP ? "max_json_depth" : "max_json_size");
     case SK_JSON_NO_MEMORY:
         return kernel__error_set(binder->error, KERNEL_E_NO_MEMORY, "%s: memory ran out",
                                  binder->subject);

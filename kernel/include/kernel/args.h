@@ -78,7 +78,7 @@ KERNEL_API void kernel_args_unset(kernel_args_t *args, const char *name);
  * Set every member of a JSON object. All or nothing.
  *
  * KERNEL_E_INVALID    not a JSON object; equal names; invalid UTF-8
- * KERNEL_E_LIMIT      above 16 MiB or 64 levels
+ * KERNEL_E_LIMIT      above 16 MiB or 64 levels, or more than 4096 arguments
  * KERNEL_E_NO_MEMORY
  *
  * [thread: any] [nullable: error]
