@@ -15,7 +15,7 @@ JOBS    ?= $(shell nproc)
 
 .PHONY: run test check check-address check-thread check-fuzz check-rest bench install clean
 .NOTPARALLEL:
-unexport MAKEFLAGS
+unexport MAKEFLAGS MAKELEVEL
 
 needs = @.ci/install-dependencies
 configure = cmake --log-level=NOTICE -S . -B $(1)
