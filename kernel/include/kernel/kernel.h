@@ -7,9 +7,9 @@
  *     kernel_args_t *args = kernel_args_new();
  *     kernel_result_t *result;
  *
- *     kernel_args_set_integer(args, "a", 1);
- *     kernel_args_set_integer(args, "b", 1);
- *     result = kernel_invoke(kernel_plugin_find(math, "add"), args);
+ *     kernel_args_set_number(args, "input", 1);
+ *     kernel_args_set_number(args, "amount", 1);
+ *     result = kernel_invoke(kernel_plugin_find(math, "Add"), args);
  *     puts(kernel_result_text(result));
  *
  *     kernel_result_free(result);
@@ -65,7 +65,7 @@ typedef struct kernel_options {
     kernel_log_fn log;               /* NULL: standard error if SEMKERNEL_LOG says so */
     void *log_data;                  /* handed to `log` */
     kernel_log_level_t log_level;    /* least level that goes to `log`; 0: all */
-    const char *const *plugin_paths; /* directories searched first, NULL-terminated; NULL: none */
+    const char *const *plugin_paths; /* absolute; searched first; NULL-terminated; NULL: none */
     const char *env_file;            /* NULL: ".env" of the working directory if it is there;
                                     "": none; else this file, which must exist */
     kernel_delivery_t delivery;      /* where callbacks run; 0: on the loop thread */

@@ -2,7 +2,7 @@
  * kernel/plugins.h - plugins, services and functions: add, find, look at.
  *
  *     plugin = kernel_add_plugin(kernel, "math", "calc", NULL, &error);
- *     result = kernel_invoke(kernel_plugin_find(plugin, "add"), args);
+ *     result = kernel_invoke(kernel_plugin_find(plugin, "Add"), args);
  *
  * A *type* is what a shared object offers: the name of its file ("math" finds
  * math.so in the search path), a path with a slash, or "module:type" where one
