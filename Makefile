@@ -15,11 +15,11 @@ JOBS    ?= $(shell nproc)
 
 .PHONY: run test check check-address check-thread check-fuzz check-rest bench install clean
 .NOTPARALLEL:
-unexport MAKEFLAGS MAKELEVEL
+unexport MAKEFLAGS
 
 needs = @.ci/install-dependencies
 configure = cmake --log-level=NOTICE -S . -B $(1)
-build = cmake --build $(1) --parallel $(JOBS)
+build = env -u MAKELEVEL cmake --build $(1) --parallel $(JOBS)
 ctest = ctest --test-dir $(1) --parallel $(JOBS) --output-on-failure --no-tests=error $(2)
 
 # The tests need more of the machine; a tree that has them keeps them.
