@@ -135,7 +135,7 @@ static bool read_file(config_t *config, const char *path, failure_t *failure)
     if (file == NULL) {
         return fail(failure, "cannot read the configuration file %s: %s", path, strerror(errno));
     }
-    char *text = sk_calloc(1, FILE_MAX + 1); /* values point into it: kept for ever */
+    char *text = sk_calloc(1, FILE_MAX + 1);
     size_t size = text == NULL ? 0 : fread(text, 1, FILE_MAX, file);
     bool ok = text != NULL && ferror(file) == 0 && feof(file) != 0;
     (void)fclose(file);
@@ -147,6 +147,7 @@ static bool read_file(config_t *config, const char *path, failure_t *failure)
                     path);
     }
     text[size] = '\0';
+    config->file_text = text;
     unsigned number = 1;
     for (char *line = text; ok && line != NULL; number++) {
         char *end = strchr(line, '\n');
@@ -183,6 +184,12 @@ static bool read_flag(config_t *config, int argc, char **argv, int *at, failure_
         value = argv[++*at];
     }
     return set_key(config, key, value, flag, failure);
+}
+
+void config_fini(config_t *config)
+{
+    sk_free(config->file_text);
+    config->file_text = NULL;
 }
 
 config_wish_t config_read(config_t *config, int argc, char **argv, char **environment,

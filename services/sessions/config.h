@@ -54,14 +54,17 @@
 
 typedef struct config {
     CONFIG_KEYS(CONFIG_FIELD)
+    char *file_text; /* owned: texts of the file point into it */
 } config_t;
 
 typedef enum config_wish { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION, CONFIG_WRONG } config_wish_t;
 
 /* Read flags, environment and file into `config`. Texts point into argv, the
- * environment, or memory that lives as long as the program. */
+ * environment, or the configuration's own memory: free it with config_fini(). */
 config_wish_t config_read(config_t *config, int argc, char **argv, char **environment,
                           failure_t *failure);
+
+void config_fini(config_t *config);
 
 void config_print_help(FILE *out);
 

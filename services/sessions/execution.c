@@ -178,7 +178,7 @@ void execution_begin(execution_t *execution, worker_t *worker)
         execution->started_ns = now_ns();
         uv_update_time(execution->plan->loop); /* else the deadline counts from the turn's start */
         execution_set_timer(execution, execution_on_deadline,
-                            (uint64_t)execution->wish.timeout_s * 1000);
+                            (uint64_t)execution->wish.timeout_s * 1000 + 1); /* never early */
         (void)worker_execute(worker, &order); /* if not: its end comes as an event */
     }
     for (int i = 0; i < 2; i++) {
@@ -195,7 +195,7 @@ static void execution_interrupt(execution_t *execution, enum cause cause)
     if (execution->state != EXECUTION_RUNNING || execution->cause != CAUSE_NONE) {
         return;
     }
-    execution->cause = cause;
+    execution->cause = (int)cause;
     worker_interrupt(execution->worker);
     execution_set_timer(execution, execution_on_grace, GRACE_MS);
 }
@@ -277,7 +277,7 @@ void execution_abort(execution_t *execution, outcome_t outcome, const char *why)
     if (execution->state == EXECUTION_ENDED) {
         return;
     }
-    execution->state_lost = execution->state == EXECUTION_RUNNING;
+    execution->state_lost = execution->state == EXECUTION_RUNNING || outcome == OUTCOME_FAILED;
     execution->aborted_because = why;
     for (int i = 0; i < 2; i++) {
         if (execution->pipes[i] >= 0) {

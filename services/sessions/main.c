@@ -284,35 +284,46 @@ static bool check_lifeline(const config_t *config, failure_t *failure)
     return true;
 }
 
+static int server_main(server_t *server)
+{
+    failure_t failure = {""};
+
+    if (!check_lifeline(&server->config, &failure)) {
+        return complain(EX_USAGE, &failure);
+    }
+    if (!facility_find(&server->facility, &server->config, &failure)) {
+        return complain(EX_CONFIG, &failure);
+    }
+    if (!endpoint_open(&server->endpoint, server->config.socket, &failure)) {
+        return complain(EX_CANTCREAT, &failure);
+    }
+    int exit_status = namespace_enter(&server->facility, &failure) ? server_run(server)
+                                                                   : complain(EX_CONFIG, &failure);
+    endpoint_close(&server->endpoint);
+    return exit_status;
+}
+
 int main(int argc, char **argv)
 {
     static server_t server;
     failure_t failure = {""};
+    int exit_status = EXIT_SUCCESS;
 
     (void)signal(SIGPIPE, SIG_IGN);
     switch (config_read(&server.config, argc, argv, environ, &failure)) {
     case CONFIG_HELP:
         config_print_help(stdout);
-        return EXIT_SUCCESS;
+        break;
     case CONFIG_VERSION:
         (void)puts("semkernel-sessiond " KERNEL_VERSION_STRING);
-        return EXIT_SUCCESS;
+        break;
     case CONFIG_WRONG:
-        return complain(EX_USAGE, &failure);
+        exit_status = complain(EX_USAGE, &failure);
+        break;
     case CONFIG_RUN:
+        exit_status = server_main(&server);
         break;
     }
-    if (!check_lifeline(&server.config, &failure)) {
-        return complain(EX_USAGE, &failure);
-    }
-    if (!facility_find(&server.facility, &server.config, &failure)) {
-        return complain(EX_CONFIG, &failure);
-    }
-    if (!endpoint_open(&server.endpoint, server.config.socket, &failure)) {
-        return complain(EX_CANTCREAT, &failure);
-    }
-    int exit_status = namespace_enter(&server.facility, &failure) ? server_run(&server)
-                                                                  : complain(EX_CONFIG, &failure);
-    endpoint_close(&server.endpoint);
+    config_fini(&server.config);
     return exit_status;
 }

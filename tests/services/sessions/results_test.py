@@ -190,12 +190,12 @@ class Results(unittest.TestCase):
     def test_output_of_a_process_left_behind_reaches_no_later_answer(self):
         code = (
             "import subprocess\n"
-            "p = subprocess.Popen(['sh', '-c', 'read x < /tmp/go; echo late'])\n"
+            "script = 'while [ ! -e /tmp/go ]; do sleep 0.01; done; echo late'\n"
+            "p = subprocess.Popen(['sh', '-c', script])\n"
             "print('first')"
         )
-        self.run_code("import os; os.mkdir('/tmp/d')")
         self.assertEqual(self.run_code(code).stdout, "first\n")
-        execution = self.run_code("p.kill(); p.wait(); print('second')")
+        execution = self.run_code("open('/tmp/go', 'w').close(); p.wait(); print('second')")
         self.assertEqual(execution.stdout, "second\n")
 
     def test_newest_version_cuts_output_silently_at_4096_characters(self):
