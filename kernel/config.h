@@ -29,13 +29,13 @@ typedef struct kernel__config {
 
 /*
  * Bind. `json` may be NULL; {"$env":"NAME"} and {"$secret":"id"} as values are resolved. `subject`
- * ("plugin 'sessions_python'") begins the error's text, which names key, source with its variable and
- * the expected form, never a secret's value. On failure nothing is left to free.
+ * ("plugin 'sessions_python'") begins the error's text, which names key, source with its variable
+ * and the expected form, never a secret's value. On failure nothing is left to free.
  */
 kernel_status_t kernel__config_bind(kernel__config_t *config, const kernel__signature_t *signature,
                                     const char *json, const kernel__config_sources_t *sources,
                                     const char *subject, kernel_error_t *error);
-/* Wipes secrets. */
+/* Wipes all texts. */
 void kernel__config_free(kernel__config_t *config);
 
 #endif /* KERNEL_CONFIG_PRIVATE_H */

@@ -76,9 +76,9 @@ typedef enum kernel__signature_kind {
  * Check descriptors and copy them. `subject` ("function 'add' of plugin 'math'") begins the
  * error's text. Refused: more than 64 parameters, bad or equal names, unknown types, a stride
  * smaller than version 1.0's 64, .env on a function's parameter, KP_HIDDEN in a configuration, a
- * default that is not JSON or not of the type or not among the choices, choices that do not fit the
- * type, schema text that is not a JSON object, impossible bounds, texts that are not UTF-8. A default
- * of null makes the parameter optional. On failure nothing is left to free.
+ * default that is not JSON or not of the type or not among the choices, choices that do not fit
+ * the type, schema text that is not a JSON object, impossible bounds, texts that are not UTF-8. A
+ * default of null makes the parameter optional. On failure nothing is left to free.
  */
 kernel_status_t kernel__signature_make(kernel__signature_t *signature,
                                        kernel__signature_kind_t kind, const kp_param *params,
@@ -86,8 +86,8 @@ kernel_status_t kernel__signature_make(kernel__signature_t *signature,
                                        kernel_error_t *error);
 void kernel__signature_free(kernel__signature_t *signature);
 
-/* JSON Schema of a declared result; sk_free. "{}" if nothing is declared. NULL + error if the schema
- * text is not a JSON object. */
+/* JSON Schema of a declared result; sk_free. "{}" if nothing is declared. NULL + error if the
+ * schema text is not a JSON object. */
 char *kernel__signature_returns_schema(uint32_t type, const char *description, const char *schema,
                                        const char *subject, kernel_error_t *error);
 
