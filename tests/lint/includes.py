@@ -28,6 +28,7 @@ RULES = [
     ("kernel/plugin_host/", {"kernel/", "uv.h"}, (FOUNDATION,)),
     ("kernel/", {"kernel/", "uv.h"}, (FOUNDATION,)),
     ("services/http/", SERVICE | {"curl/"}, (FOUNDATION,)),
+    ("services/sessions/module/", SERVICE, (FOUNDATION,)),
     ("services/sessions/", SERVICE | {"kernel/version.h", "microhttpd.h", "seccomp.h", "uv.h"},
      (FOUNDATION,)),
     ("services/", SERVICE, (FOUNDATION,)),
@@ -83,6 +84,9 @@ def check_private(findings, top, path, text):
         elif angled and FOREIGN.match(name) and not allowed(name, foreign):
             findings.add(path, line, f"<{name}> is not for {folder}; "
                                      f"it may include {', '.join(sorted(foreign)) or 'nothing'}")
+        elif angled and FOUNDATION not in (own,) + quoted and \
+                os.path.exists(os.path.join(top, FOUNDATION, name)):
+            findings.add(path, line, f"<{name}> is the foundation's, which is not for {folder}")
         elif not angled and not any(os.path.exists(os.path.join(top, place, name))
                                     for place in (own,) + quoted):
             # A header that the build generates lies in no folder.
