@@ -3,6 +3,8 @@ file(READ ${INPUT} content HEX)
 string(LENGTH "${content}" digits)
 math(EXPR size "${digits} / 2")
 string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," content "${content}")
-string(REGEX REPLACE "(................................................................................)"
-       "\\1\n" content "${content}")
-file(WRITE ${OUTPUT} "#include \"embedded.h\"\n\nconst unsigned char ${NAME}[] = {\n${content}\n};\nconst size_t ${NAME}_size = ${size};\n")
+string(REGEX REPLACE "((0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,))" "\\1\n" content
+       "${content}")
+file(WRITE ${OUTPUT} "#include \"embedded.h\"\n\n"
+     "const unsigned char ${NAME}[] = {\n${content}\n};\n"
+     "const size_t ${NAME}_size = ${size};\n")

@@ -21,7 +21,7 @@ const char *level_name(level_t level)
     return level_names[level];
 }
 
-bool level_find(const char *name, level_t *level)
+static bool level_find(const char *name, level_t *level)
 {
     for (size_t i = 0; i < COUNT(level_names); i++) {
         if (strcmp(name, level_names[i]) == 0) {

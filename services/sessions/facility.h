@@ -14,7 +14,6 @@
 typedef enum level { LEVEL_FULL, LEVEL_NO_CGROUP } level_t;
 
 const char *level_name(level_t level);
-bool level_find(const char *name, level_t *level);
 
 typedef struct facility {
     level_t level;

@@ -511,11 +511,6 @@ session_t *session_open(pool_t *pool, const char *identifier)
     return session;
 }
 
-const char *session_identifier(const session_t *session)
-{
-    return session->identifier;
-}
-
 static void session_on_closed(uv_handle_t *handle)
 {
     sk_free(handle->data);

@@ -47,7 +47,6 @@ void pool_visit(pool_t *pool, pool_visit_fn visit, void *data);
 session_t *session_find(pool_t *pool, const char *identifier);
 /* The same, made if need be; NULL if there are as many as may be, or memory is out. */
 session_t *session_open(pool_t *pool, const char *identifier);
-const char *session_identifier(const session_t *session);
 /* It was used: its idle time begins anew. */
 void session_touch(session_t *session);
 /* End it with everything in it. */

@@ -34,7 +34,8 @@ static int64_t measure_process(int proc, const char *number)
     return line == NULL ? 0 : strtoll(line + 5, NULL, 10) * 1024;
 }
 
-int64_t watch_measure(pid_t init)
+/* Bytes of all processes that the /proc of this init's sandbox shows; 0 if it is gone. */
+static int64_t measure_sandbox(pid_t init)
 {
     char path[64];
     int64_t sum = 0;
@@ -42,7 +43,7 @@ int64_t watch_measure(pid_t init)
     (void)snprintf(path, sizeof(path), "/proc/%d/root/proc", (int)init);
     DIR *processes = opendir(path);
     if (processes == NULL) {
-        return -1;
+        return 0;
     }
     const struct dirent *entry = NULL;
     while ((entry = readdir(processes)) != NULL) {
@@ -58,7 +59,7 @@ static void watch_visit(worker_t *worker, pid_t init, void *data)
 {
     watch_t *watch = data;
 
-    if (watch_measure(init) > watch->limit) {
+    if (measure_sandbox(init) > watch->limit) {
         worker_kill(worker, watch->reason);
     }
 }

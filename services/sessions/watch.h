@@ -22,7 +22,4 @@ typedef struct watch {
 void watch_start(watch_t *watch, uv_loop_t *loop, pool_t *pool, int64_t limit);
 void watch_stop(watch_t *watch);
 
-/* Bytes of all processes that the /proc of `init`'s sandbox shows; -1 if it cannot be seen. */
-int64_t watch_measure(pid_t init);
-
 #endif /* SESSIONS_WATCH_PRIVATE_H */

@@ -341,6 +341,7 @@ def main(descriptor, processes, address_space, file_size, descriptors):
     packets = Packets(descriptor)
     session = Session()
     sys.argv[:] = [""]
+    sys.path.insert(0, "")  # the session's own modules; ours are all imported by now
     hello = {"proto": 1, "python": "%d.%d.%d" % sys.version_info[:3], "pid": session.pid}
     silence()  # only now: what failed before can be read in the server's complaint
     open_streams()

@@ -27,7 +27,7 @@ void announcement_fini(announcement_t *announcement);
 
 /* Keep only the end of what a program says. */
 void complaint_append(sk_buffer_t *tail, const char *text, size_t size);
-/* The last line of it, without the program's name; "" if it said nothing. `out` is cleared first. */
+/* Its last line, without the program's name, "" if it said nothing, in the place of `out`. */
 void complaint_write(sk_buffer_t *out, const sk_buffer_t *tail);
 
 #endif /* SESSIONS_ANNOUNCEMENT_PRIVATE_H */

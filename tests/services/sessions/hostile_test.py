@@ -398,17 +398,27 @@ class Hostile(unittest.TestCase):
 
     def test_usual_programs_work(self):
         rows = (
-            "import threading\nx = []\nt = threading.Thread(target=x.append, args=(1,)); t.start(); t.join(); x == [1]",
-            "from concurrent.futures import ThreadPoolExecutor\nlist(ThreadPoolExecutor(4).map(abs, [-1])) == [1]",
-            "import multiprocessing as m\nwith m.get_context('fork').Pool(2) as p: r = p.map(abs, [-1, -2])\nr == [1, 2]",
-            "import multiprocessing as m\nwith m.get_context('spawn').Pool(2) as p: r = p.map(abs, [-1, -2])\nr == [1, 2]",
-            "from multiprocessing import shared_memory as s\nx = s.SharedMemory(create=True, size=10); x.close(); x.unlink(); True",
-            "import sqlite3\nc = sqlite3.connect('/mnt/data/db'); c.execute('create table t (x)'); True",
-            "import subprocess\nsubprocess.check_output('echo $((1+1))', shell=True) == b'2\\n'",
+            "import threading\nx = []\nt = threading.Thread(target=x.append, args=(1,))\n"
+            "t.start(); t.join(); x == [1]",
+            "from concurrent.futures import ThreadPoolExecutor\n"
+            "list(ThreadPoolExecutor(4).map(abs, [-1])) == [1]",
+            "import multiprocessing as m\n"
+            "with m.get_context('fork').Pool(2) as p: r = p.map(abs, [-1, -2])\nr == [1, 2]",
+            "import multiprocessing as m\n"
+            "with m.get_context('spawn').Pool(2) as p: r = p.map(abs, [-1, -2])\nr == [1, 2]",
+            "from multiprocessing import shared_memory as s\n"
+            "x = s.SharedMemory(create=True, size=10); x.close(); x.unlink(); True",
+            "import sqlite3\nc = sqlite3.connect('/mnt/data/db')\n"
+            "c.execute('create table t (x)'); True",
+            "import subprocess\n"
+            "subprocess.check_output('echo $((1+1))', shell=True) == b'2\\n'",
             "import tempfile, zipfile, mmap, ctypes, decimal, uuid\nstr(uuid.uuid4()) != ''",
-            "import asyncio\np = await asyncio.create_subprocess_exec('true')\nawait p.wait() == 0",
-            "import ctypes\nf = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(lambda x: x + 1)\nf(1) == 2",
-            "import signal, time\nsignal.setitimer(signal.ITIMER_REAL, .01)\nsignal.signal(signal.SIGALRM, lambda *_: None)\nsignal.pause()\nTrue",
+            "import asyncio\np = await asyncio.create_subprocess_exec('true')\n"
+            "await p.wait() == 0",
+            "import ctypes\nf = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(lambda x: x + 1)\n"
+            "f(1) == 2",
+            "import signal\nsignal.signal(signal.SIGALRM, lambda *_: None)\n"
+            "signal.setitimer(signal.ITIMER_REAL, .05); signal.pause()\nTrue",
         )
         for code in rows:
             with self.subTest(code=code):

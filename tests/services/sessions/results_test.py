@@ -93,6 +93,10 @@ class Results(unittest.TestCase):
         self.assertEqual(self.run_code(code).result, "__main__")
         self.assertEqual(self.run_code("__name__").result, "__main__")
 
+    def test_modules_in_the_session_s_directory_can_be_imported(self):
+        self.run_code("open('own_module.py', 'w').write('value = 8')")
+        self.assertEqual(self.run_code("import own_module; own_module.value").result, 8)
+
     def test_traceback_shows_the_source_line_and_no_frame_of_ours(self):
         execution = self.run_code("def inner():\n    return {}['missing']\n\ninner()")
         self.assertEqual(execution.status, "Failed")
