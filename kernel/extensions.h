@@ -54,7 +54,8 @@ void kernel__extension_provider_fill(kp_provider *table);
 /* Tell the holds of a cancelled call, or (call NULL) of an instance, to stop. [thread: loop] */
 void kernel__provider_stop_call(kernel_t *kernel, struct kernel__call *call, int status);
 void kernel__provider_stop_instance(kernel_plugin_t *plugin);
-/* Keep the timers of an instance from firing; their handles stay until it is destroyed. [thread: loop] */
+/* Keep the timers of an instance from firing; their handles stay until it is destroyed.
+ * [thread: loop] */
 void kernel__extension_loop_silence(kernel_plugin_t *plugin);
 /* After destroy(): free the handles that are left. [thread: loop] */
 void kernel__extension_loop_forget(kernel_plugin_t *plugin);

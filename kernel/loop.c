@@ -127,11 +127,6 @@ bool kernel__loop_is_current(const kernel__loop_t *loop)
     return loop_current == loop;
 }
 
-bool kernel__loop_is_any(void)
-{
-    return loop_current != NULL;
-}
-
 static void *loop_main(void *data)
 {
     kernel__loop_t *loop = data;

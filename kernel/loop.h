@@ -50,8 +50,6 @@ kernel_status_t kernel__loop_start(kernel__loop_t *loop, kernel_error_t *error);
 kernel_status_t kernel__loop_post(kernel__loop_t *loop, kernel__task_t *task);
 /* Is this the loop's own thread? */
 bool kernel__loop_is_current(const kernel__loop_t *loop);
-/* Is this any kernel's loop thread? */
-bool kernel__loop_is_any(void);
 /* Run what was posted, close all handles, end the thread. [thread: any but loop] */
 void kernel__loop_stop(kernel__loop_t *loop);
 /* In a forked child, where the thread does not exist. */

@@ -39,7 +39,7 @@ void kernel__operation_keep(kernel_call_t *operation)
     (void)atomic_fetch_add_explicit(&operation->refs, 1, memory_order_relaxed);
 }
 
-/* Let go of all that belongs to the kernel, which may be gone when the host lets go of its handle. */
+/* Let go of all that belongs to the kernel: it may be gone when the host lets go of its handle. */
 void kernel__operation_detach(kernel_call_t *operation)
 {
     kernel__call_t *call;

@@ -106,7 +106,7 @@ kernel_call_t *kernel__operation_new(const kernel__request_t *request,
                                      kernel__operation_kind_t kind);
 /* Take a prepared record as the present execution; begins the filters' way. */
 void kernel__operation_attach(kernel_call_t *operation, kernel__call_t *call, bool from_model);
-/* Let go of all that belongs to the kernel, which may be gone when the host lets go of its handle. */
+/* Let go of all that belongs to the kernel: it may be gone when the host lets go of its handle. */
 void kernel__operation_detach(kernel_call_t *operation);
 /* Hand the present execution to the thread that runs it. */
 void kernel__operation_begin(kernel_call_t *operation);

@@ -1,8 +1,7 @@
 /*
- * registry.c - the instances of a kernel: adding, finding, removing.
+ * registry.c - the instances of a kernel: adding and finding.
  *
- *     kernel__registry_add     find the type, bind the configuration, create, publish
- *     kernel__registry_remove  refuse calls, cancel, wait, destroy
+ *     kernel__registry_add  find the type, bind the configuration, create, publish
  *
  * An instance that is published is never freed before the kernel.
  */
@@ -20,8 +19,17 @@
 #include "result.h"
 #include "text.h"
 
-#define REGISTRY_PLUGIN_SIZE_1_0 80u                      /* kp_plugin of the first release */
-#define REGISTRY_WAIT_NS         (5u * KERNEL__NS_PER_MS) /* a leave may go unnoticed that long */
+#define REGISTRY_PLUGIN_SIZE_1_0 80u /* kp_plugin of the first release */
+
+kernel__registry_t *kernel__registry_of(const kernel_t *kernel)
+{
+    union {
+        const kernel_t *given;
+        kernel_t *kept;
+    } handle = {kernel};
+
+    return &handle.kept->registry;
+}
 
 void kernel__registry_init(kernel__registry_t *registry)
 {
@@ -220,20 +228,9 @@ static kernel_plugin_t *registry_find(const kernel__registry_t *registry, bool i
     return NULL;
 }
 
-/* Locks of a const kernel are not its content. */
-static kernel__registry_t *registry_of(const kernel_t *kernel)
-{
-    union {
-        const kernel_t *given;
-        kernel_t *kept;
-    } handle = {kernel};
-
-    return &handle.kept->registry;
-}
-
 static kernel_plugin_t *registry_look_up(const kernel_t *kernel, bool is_service, const char *name)
 {
-    kernel__registry_t *registry = registry_of(kernel);
+    kernel__registry_t *registry = kernel__registry_of(kernel);
     kernel_plugin_t *plugin;
 
     (void)pthread_rwlock_rdlock(&registry->lock);
@@ -526,259 +523,6 @@ kernel_function_t *kernel_add_function(kernel_t *kernel, const char *plugin_name
     return NULL;
 }
 
-/* ---- counting what runs ---- */
-
-kernel_status_t kernel__instance_enter(kernel_plugin_t *plugin)
-{
-    (void)atomic_fetch_add_explicit(&plugin->active, 1, memory_order_seq_cst);
-    if (atomic_load_explicit(&plugin->state, memory_order_seq_cst) == KERNEL__INSTANCE_OPEN) {
-        return KERNEL_OK;
-    }
-    kernel__instance_leave(plugin);
-    return atomic_load(&plugin->kernel->is_closing) ? KERNEL_E_CLOSED : KERNEL_E_UNAVAILABLE;
-}
-
-kernel_status_t kernel__instance_enter_owner(kernel_plugin_t *plugin)
-{
-    unsigned state;
-
-    (void)atomic_fetch_add_explicit(&plugin->active, 1, memory_order_seq_cst);
-    state = atomic_load_explicit(&plugin->state, memory_order_seq_cst);
-    if (state <= KERNEL__INSTANCE_CLOSING) {
-        return KERNEL_OK;
-    }
-    kernel__instance_leave(plugin);
-    return KERNEL_E_UNAVAILABLE;
-}
-
-void kernel__instance_leave(kernel_plugin_t *plugin)
-{
-    kernel_t *kernel = plugin->kernel;
-
-    if (atomic_load_explicit(&plugin->state, memory_order_acquire) <= KERNEL__INSTANCE_OPEN) {
-        (void)atomic_fetch_sub_explicit(&plugin->active, 1, memory_order_release);
-        return; /* the last touch: who removes it may go on from here */
-    }
-    (void)pthread_mutex_lock(&kernel->idle_lock);
-    (void)atomic_fetch_sub_explicit(&plugin->active, 1, memory_order_release);
-    (void)pthread_cond_broadcast(&kernel->idle);
-    (void)pthread_mutex_unlock(&kernel->idle_lock);
-}
-
-void kernel__resource_keep(kernel_plugin_t *plugin)
-{
-    (void)atomic_fetch_add_explicit(&plugin->resources, 1, memory_order_relaxed);
-}
-
-void kernel__resource_drop(kernel_plugin_t *plugin)
-{
-    kernel_t *kernel = plugin->kernel;
-
-    (void)pthread_mutex_lock(&kernel->idle_lock);
-    (void)atomic_fetch_sub_explicit(&plugin->resources, 1, memory_order_release);
-    (void)pthread_cond_broadcast(&kernel->idle);
-    (void)pthread_mutex_unlock(&kernel->idle_lock);
-}
-
-/* Until the count is 0; false when the deadline passed. */
-static bool instance_wait(kernel_plugin_t *plugin, const atomic_long *count, uint64_t deadline)
-{
-    kernel_t *kernel = plugin->kernel;
-    bool is_idle = false;
-
-    kernel__pool_block_enter(&kernel->pool);
-    (void)pthread_mutex_lock(&kernel->idle_lock);
-    for (;;) {
-        is_idle = atomic_load_explicit(count, memory_order_acquire) == 0 &&
-                  !kernel__call_any(kernel, plugin);
-        if (is_idle || (deadline != 0 && kernel__clock_now() >= deadline)) {
-            break;
-        }
-        (void)kernel__condition_wait(&kernel->idle, &kernel->idle_lock,
-                                     kernel__clock_now() + REGISTRY_WAIT_NS);
-    }
-    (void)pthread_mutex_unlock(&kernel->idle_lock);
-    kernel__pool_block_leave(&kernel->pool);
-    return is_idle;
-}
-
-/* ---- removing ---- */
-
-typedef struct errand { /* something for the loop thread that the remover waits for */
-    kernel__task_t task;
-    kernel_plugin_t *plugin;
-    void (*fn)(kernel_plugin_t *plugin);
-    bool is_done; /* guarded by idle_lock */
-} errand_t;
-
-static void errand_on_loop(kernel__task_t *task)
-{
-    errand_t *errand = (errand_t *)(void *)((char *)task - offsetof(errand_t, task));
-    kernel_t *kernel = errand->plugin->kernel;
-
-    errand->fn(errand->plugin);
-    (void)pthread_mutex_lock(&kernel->idle_lock);
-    errand->is_done = true;
-    (void)pthread_cond_broadcast(&kernel->idle);
-    (void)pthread_mutex_unlock(&kernel->idle_lock);
-}
-
-static void instance_on_loop(kernel_plugin_t *plugin, void (*fn)(kernel_plugin_t *plugin))
-{
-    kernel_t *kernel = plugin->kernel;
-    errand_t errand = {.task = {.run = errand_on_loop}, .plugin = plugin, .fn = fn};
-    bool is_running;
-
-    (void)pthread_mutex_lock(&kernel->loop.lock);
-    is_running = kernel->loop.state == KERNEL__LOOP_RUNNING;
-    (void)pthread_mutex_unlock(&kernel->loop.lock);
-    if (!is_running || kernel__loop_post(&kernel->loop, &errand.task) != KERNEL_OK) {
-        return; /* without a loop thread there is nothing of its to end */
-    }
-    (void)pthread_mutex_lock(&kernel->idle_lock);
-    while (!errand.is_done) {
-        (void)kernel__condition_wait(&kernel->idle, &kernel->idle_lock, 0);
-    }
-    (void)pthread_mutex_unlock(&kernel->idle_lock);
-}
-
-static kernel_status_t instance_leak(kernel_plugin_t *plugin, kernel_error_t *error)
-{
-    kernel_t *kernel = plugin->kernel;
-
-    atomic_store_explicit(&plugin->state, KERNEL__INSTANCE_LEAKED, memory_order_seq_cst);
-    kernel__call_log_unfinished(kernel, plugin);
-    kernel__log_write(&kernel->log, KERNEL_LOG_ERROR,
-                      "'%s' is leaked: %ld of its operations did not end in time", plugin->name,
-                      atomic_load(&plugin->active) + atomic_load(&plugin->resources));
-    return kernel__error_set(error, KERNEL_E_BUSY,
-                             "'%s' was removed, but %ld of its operations did not end in time: its "
-                             "memory is never freed",
-                             plugin->name, atomic_load(&plugin->active));
-}
-
-static kernel_status_t instance_end(kernel_plugin_t *plugin, uint64_t deadline,
-                                    kernel_error_t *error)
-{
-    kernel__call_cancel_all(plugin->kernel, plugin,
-                            atomic_load(&plugin->kernel->is_closing) ? KERNEL_E_CLOSED
-                                                                     : KERNEL_E_UNAVAILABLE);
-    instance_on_loop(plugin, kernel__provider_stop_instance);
-    if (!instance_wait(plugin, &plugin->active, deadline)) {
-        return instance_leak(plugin, error);
-    }
-    instance_on_loop(plugin, kernel__extension_loop_silence);
-    if (!instance_wait(plugin, &plugin->active, deadline)) {
-        return instance_leak(plugin, error);
-    }
-    if (plugin->descriptor.destroy != NULL && plugin->descriptor.create != NULL) {
-        plugin->descriptor.destroy(&plugin->pub);
-    }
-    if (!instance_wait(plugin, &plugin->active, deadline) || /* what destroy() posted */
-        !instance_wait(plugin, &plugin->resources, deadline)) {
-        return instance_leak(plugin, error);
-    }
-    instance_on_loop(plugin, kernel__extension_loop_forget);
-    atomic_store_explicit(&plugin->state, KERNEL__INSTANCE_REMOVED, memory_order_seq_cst);
-    return KERNEL_OK;
-}
-
-static bool call_is_inside(const kernel__call_t *call, const kernel_plugin_t *plugin)
-{
-    for (; call != NULL; call = call->parent) {
-        const kernel_function_t *function =
-            atomic_load_explicit(&call->function, memory_order_relaxed);
-
-        if (function->plugin == plugin) {
-            return true;
-        }
-    }
-    return false;
-}
-
-kernel_status_t kernel__registry_remove(kernel_plugin_t *plugin, uint64_t deadline,
-                                        kernel_error_t *error)
-{
-    unsigned open = KERNEL__INSTANCE_OPEN;
-
-    if (kernel__loop_is_current(&plugin->kernel->loop)) {
-        return kernel__error_set(error, KERNEL_E_WOULD_DEADLOCK,
-                                 "cannot remove '%s' on the kernel's loop thread", plugin->name);
-    }
-    if (call_is_inside(kernel__call_current(), plugin)) {
-        return kernel__error_set(error, KERNEL_E_WOULD_DEADLOCK,
-                                 "cannot remove '%s' inside one of its own calls", plugin->name);
-    }
-    if (!atomic_compare_exchange_strong_explicit(&plugin->state, &open, KERNEL__INSTANCE_CLOSING,
-                                                 memory_order_seq_cst, memory_order_seq_cst)) {
-        return kernel__error_set(error, KERNEL_E_UNAVAILABLE,
-                                 "cannot remove '%s': it was removed before", plugin->name);
-    }
-    return instance_end(plugin, deadline, error);
-}
-
-kernel_status_t kernel_remove_plugin(kernel_plugin_t *plugin, kernel_error_t *error)
-{
-    kernel_status_t status;
-
-    if (plugin == NULL) {
-        return kernel__error_set(error, KERNEL_E_NOT_FOUND,
-                                 "cannot remove a plugin that was not found");
-    }
-    status = kernel__check_open(plugin->kernel, error);
-    if (status != KERNEL_OK) {
-        return status;
-    }
-    return kernel__registry_remove(plugin, kernel__clock_deadline(plugin->kernel->drain_ms), error);
-}
-
-void kernel__registry_close(kernel_t *kernel)
-{
-    kernel__registry_t *registry = &kernel->registry;
-
-    (void)pthread_rwlock_rdlock(&registry->lock);
-    for (size_t i = 0; i < registry->count; i++) {
-        unsigned open = KERNEL__INSTANCE_OPEN;
-
-        (void)atomic_compare_exchange_strong(&registry->instances[i]->state, &open,
-                                             KERNEL__INSTANCE_CLOSING);
-    }
-    (void)pthread_rwlock_unlock(&registry->lock);
-}
-
-bool kernel__registry_remove_all(kernel_t *kernel, uint64_t deadline)
-{
-    kernel__registry_t *registry = &kernel->registry;
-    bool is_clean = true;
-
-    for (size_t i = registry->count; i-- > 0;) {
-        kernel_plugin_t *plugin = registry->instances[i];
-        unsigned state = atomic_load(&plugin->state);
-
-        if (state == KERNEL__INSTANCE_CLOSING &&
-            instance_end(plugin, deadline, NULL) != KERNEL_OK) {
-            is_clean = false;
-        } else if (state == KERNEL__INSTANCE_LEAKED) {
-            is_clean = is_clean && atomic_load(&plugin->active) == 0 &&
-                       atomic_load(&plugin->resources) == 0;
-        }
-    }
-    return is_clean;
-}
-
-long kernel__registry_active(kernel_t *kernel)
-{
-    kernel__registry_t *registry = &kernel->registry;
-    long active = 0;
-
-    (void)pthread_rwlock_rdlock(&registry->lock);
-    for (size_t i = 0; i < registry->count; i++) {
-        active += atomic_load(&registry->instances[i]->active);
-    }
-    (void)pthread_rwlock_unlock(&registry->lock);
-    return active;
-}
-
 /* ---- finding ---- */
 
 kernel_plugin_t *kernel__registry_service(kernel_t *kernel, const char *type)
@@ -816,7 +560,7 @@ kernel_function_t *kernel_find_function(const kernel_t *kernel, const char *name
     if (kernel == NULL || name == NULL || kernel__is_forked(kernel)) {
         return NULL;
     }
-    registry = registry_of(kernel);
+    registry = kernel__registry_of(kernel);
     size = strcspn(name, "-.");
     (void)pthread_rwlock_rdlock(&registry->lock);
     if (name[size] != '\0') {
@@ -866,7 +610,7 @@ static size_t registry_full_names(const kernel__registry_t *registry, const char
 
 kernel_result_t *kernel__registry_not_found(const kernel_t *kernel, const char *name)
 {
-    kernel__registry_t *registry = registry_of(kernel);
+    kernel__registry_t *registry = kernel__registry_of(kernel);
     char wanted[KERNEL__FULL_NAME_MAX * 2];
     const char *names[256];
     size_t count;
@@ -892,120 +636,4 @@ kernel_result_t *kernel__registry_not_found(const kernel_t *kernel, const char *
                                            : "there is no function '%.128s'; full names look like "
                                              "'plugin-function'",
                                 name);
-}
-
-/* ---- looking at what is there ---- */
-
-static kernel_plugin_t *registry_plugin_at(const kernel_t *kernel, size_t index, size_t *count_out)
-{
-    kernel__registry_t *registry = registry_of(kernel);
-    kernel_plugin_t *found = NULL;
-    size_t count = 0;
-
-    (void)pthread_rwlock_rdlock(&registry->lock);
-    for (size_t i = 0; i < registry->count; i++) {
-        if (!registry->instances[i]->is_service) {
-            found = count == index ? registry->instances[i] : found;
-            count++;
-        }
-    }
-    (void)pthread_rwlock_unlock(&registry->lock);
-    *count_out = count;
-    return found;
-}
-
-size_t kernel_plugin_count(const kernel_t *kernel)
-{
-    size_t count = 0;
-
-    if (kernel != NULL && !kernel__is_forked(kernel)) {
-        (void)registry_plugin_at(kernel, 0, &count);
-    }
-    return count;
-}
-
-kernel_plugin_t *kernel_plugin_at(const kernel_t *kernel, size_t index)
-{
-    size_t count = 0;
-
-    return kernel != NULL && !kernel__is_forked(kernel) ? registry_plugin_at(kernel, index, &count)
-                                                        : NULL;
-}
-
-bool kernel_plugin_is_available(const kernel_plugin_t *plugin)
-{
-    return plugin != NULL && atomic_load(&plugin->state) == KERNEL__INSTANCE_OPEN;
-}
-
-const char *kernel_plugin_name(const kernel_plugin_t *plugin)
-{
-    return plugin != NULL ? plugin->name : NULL;
-}
-
-const char *kernel_plugin_type(const kernel_plugin_t *plugin)
-{
-    return plugin != NULL ? plugin->descriptor.name : NULL;
-}
-
-const char *kernel_plugin_version(const kernel_plugin_t *plugin)
-{
-    if (plugin == NULL) {
-        return NULL;
-    }
-    return plugin->descriptor.version != NULL ? plugin->descriptor.version : "";
-}
-
-const char *kernel_plugin_description(const kernel_plugin_t *plugin)
-{
-    if (plugin == NULL) {
-        return NULL;
-    }
-    return plugin->descriptor.description != NULL ? plugin->descriptor.description : "";
-}
-
-const char *kernel_plugin_path(const kernel_plugin_t *plugin)
-{
-    return plugin != NULL ? plugin->path : NULL;
-}
-
-size_t kernel_plugin_function_count(const kernel_plugin_t *plugin)
-{
-    size_t count;
-
-    if (plugin == NULL) {
-        return 0;
-    }
-    (void)pthread_rwlock_rdlock(&plugin->kernel->registry.lock);
-    count = plugin->function_count;
-    (void)pthread_rwlock_unlock(&plugin->kernel->registry.lock);
-    return count;
-}
-
-kernel_function_t *kernel_plugin_function_at(const kernel_plugin_t *plugin, size_t index)
-{
-    kernel_function_t *function = NULL;
-
-    if (plugin == NULL) {
-        return NULL;
-    }
-    (void)pthread_rwlock_rdlock(&plugin->kernel->registry.lock);
-    if (index < plugin->function_count) {
-        function = plugin->functions[index];
-    }
-    (void)pthread_rwlock_unlock(&plugin->kernel->registry.lock);
-    return function;
-}
-
-size_t kernel_rejection_count(const kernel_t *kernel)
-{
-    return kernel != NULL && !kernel__is_forked(kernel)
-               ? kernel__loader_rejection_count(kernel->loader)
-               : 0;
-}
-
-const kernel_rejection_t *kernel_rejection_at(const kernel_t *kernel, size_t index)
-{
-    return kernel != NULL && !kernel__is_forked(kernel)
-               ? kernel__loader_rejection_at(kernel->loader, index)
-               : NULL;
 }

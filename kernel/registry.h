@@ -92,6 +92,8 @@ typedef struct kernel__registry {
     pthread_mutex_t adding; /* one instance is added at a time; recursive: services on demand */
 } kernel__registry_t;
 
+/* Of a kernel that came in as const: its locks are not its content. */
+kernel__registry_t *kernel__registry_of(const kernel_t *kernel);
 void kernel__registry_init(kernel__registry_t *registry);
 /* Free all instances; destroy() was called before for those that wanted it. */
 void kernel__registry_fini(kernel__registry_t *registry);

@@ -132,7 +132,7 @@ kernel__call_t *kernel__request_prepare(const kernel__request_t *request, kernel
     return call;
 }
 
-/* A second record for a retry, with the arguments of the first, which stays held. NULL: no memory. */
+/* A second record for a retry, with the arguments of the first, which stays held. */
 kernel__call_t *kernel__request_again(kernel__call_t *first)
 {
     kernel_function_t *function = atomic_load_explicit(&first->function, memory_order_relaxed);

@@ -24,16 +24,16 @@ typedef struct kernel__request {
     const kernel_invoke_options_t *options; /* NULL: none; else complete */
 } kernel__request_t;
 
-/* Enter the instance and take a record with bound arguments; `operation` (NULL: none) gives deadline
- * and context. NULL: *result_out says why not. */
+/* Enter the instance and take a record with bound arguments; `operation` gives deadline and context.
+ * NULL: *result_out says why not. */
 kernel__call_t *kernel__request_prepare(const kernel__request_t *request, kernel_call_t *operation,
                                         kernel_result_t **result_out);
 /* The same for a call that ends on this thread: it borrows its arguments, is not counted by its
  * instance, and goes back by kernel__call_drop_here(). */
 kernel__call_t *kernel__request_prepare_here(const kernel__request_t *request,
                                              kernel_result_t **result_out);
-/* A second record for a retry, with the arguments of the first, which stays held. NULL: no memory, or
- * the instance is being removed. */
+/* A second record for a retry, with the arguments of the first, which stays held. NULL: no memory,
+ * or the instance is being removed. */
 kernel__call_t *kernel__request_again(kernel__call_t *first);
 
 #endif /* KERNEL_REQUEST_PRIVATE_H */

@@ -240,7 +240,7 @@ struct kp_call {
     int32_t            status;         /* negative once kp_fail() was called */
     uint32_t           reserved0;
     kp_value           result;
-    void             (*result_free)(void *);   /* set by kp_return_take() */
+    void             (*result_free)(void *);   /* [any] set by kp_return_take() */
     void              *data;           /* the plugin's, for this call  */
 };
 
@@ -534,7 +534,8 @@ static inline int  kp_emit_json(kp_call *c, const char *s, size_t n)
 { kp_value v = kp_of_text(KP_OBJECT, s, n); return c->host->emit(c, KP_EMIT_JSON, &v, 0.0); }
 static inline int  kp_emit_bytes(kp_call *c, const void *p, size_t n)
 { kp_value v = kp_of_text(KP_BYTES, p, n); return c->host->emit(c, KP_EMIT_BYTES, &v, 0.0); }
-static inline int  kp_progress(kp_call *c, double fraction) { return c->host->emit(c, KP_EMIT_PROGRESS, NULL, fraction); }
+static inline int  kp_progress(kp_call *c, double fraction)
+{ return c->host->emit(c, KP_EMIT_PROGRESS, NULL, fraction); }
 static inline const void *kp_extension(kp_instance *i, const char *id) { return i->host->extension(i, id); }
 static inline void kp_log(kp_instance *i, int level, const char *fmt, ...) KP_PRINTF(3, 4);
 static inline void kp_log(kp_instance *i, int level, const char *fmt, ...)
@@ -637,14 +638,16 @@ static inline void kp_log(kp_instance *i, int level, const char *fmt, ...)
 #define KP_FL_none    0u
 #define KP_FL_status  0u
 #define KP_FL_async   KP_F_ASYNC
-#define KP_R_integer(e) do { int64_t v_ = (e); return call->status < 0 ? call->status : kp_return_integer(call, v_); } while (0)
-#define KP_R_number(e)  do { double v_ = (e); return call->status < 0 ? call->status : kp_return_number(call, v_); } while (0)
-#define KP_R_boolean(e) do { int v_ = (e); return call->status < 0 ? call->status : kp_return_boolean(call, v_); } while (0)
-#define KP_R_text_(t,e) do { const char *v_ = (e); return call->status < 0 ? call->status : kp_return_text(call, t, v_); } while (0)
+/* what the body gave, unless it called kp_fail() */
+#define KP_R_(type, e, set) do { type v_ = (e); return call->status < 0 ? call->status : (set); } while (0)
+#define KP_R_integer(e) KP_R_(int64_t, e, kp_return_integer(call, v_))
+#define KP_R_number(e)  KP_R_(double, e, kp_return_number(call, v_))
+#define KP_R_boolean(e) KP_R_(int, e, kp_return_boolean(call, v_))
+#define KP_R_text_(t,e) KP_R_(const char *, e, kp_return_text(call, t, v_))
 #define KP_R_string(e)  KP_R_text_(KP_STRING, e)
 #define KP_R_object(e)  KP_R_text_(KP_OBJECT, e)
 #define KP_R_array(e)   KP_R_text_(KP_ARRAY, e)
-#define KP_R_bytes(e)   do { kp_bytes v_ = (e); return call->status < 0 ? call->status : kp_return_copy(call, KP_BYTES, v_.ptr, v_.len); } while (0)
+#define KP_R_bytes(e)   KP_R_(kp_bytes, e, kp_return_copy(call, KP_BYTES, v_.ptr, v_.len))
 #define KP_R_none(e)    do { (e); return call->status < 0 ? call->status : kp_return_null(call); } while (0)
 #define KP_R_status(e)  return (e)
 #define KP_R_async(e)   return (e)

@@ -135,7 +135,8 @@ KERNEL_API kernel_plugin_t *kernel_find_plugin(const kernel_t *kernel, const cha
  */
 KERNEL_API kernel_function_t *kernel_find_function(const kernel_t *kernel, const char *name);
 
-/* Find a function of a plugin: plugin["name"]. [thread: any] [borrowed: kernel, until it is freed] */
+/* Find a function of a plugin: plugin["name"].
+ * [thread: any] [borrowed: kernel, until it is freed] */
 KERNEL_API kernel_function_t *kernel_plugin_find(const kernel_plugin_t *plugin, const char *name);
 
 /* ---- looking at what is there ---- */
@@ -162,7 +163,8 @@ KERNEL_API const char *kernel_plugin_version(const kernel_plugin_t *plugin);
 /* What it is. [thread: any] [borrowed: plugin, until the kernel is freed] */
 KERNEL_API const char *kernel_plugin_description(const kernel_plugin_t *plugin);
 
-/* The file it came from, "" for one without. [thread: any] [borrowed: plugin, until the kernel is freed] */
+/* The file it came from, "" for one without.
+ * [thread: any] [borrowed: plugin, until the kernel is freed] */
 KERNEL_API const char *kernel_plugin_path(const kernel_plugin_t *plugin);
 
 /* How many functions it has. [thread: any] */
@@ -176,7 +178,8 @@ KERNEL_API kernel_function_t *kernel_plugin_function_at(const kernel_plugin_t *p
 /* The name within its plugin. [thread: any] [borrowed: function, until the kernel is freed] */
 KERNEL_API const char *kernel_function_name(const kernel_function_t *function);
 
-/* "plugin-function", as models see it. [thread: any] [borrowed: function, until the kernel is freed] */
+/* "plugin-function", as models see it.
+ * [thread: any] [borrowed: function, until the kernel is freed] */
 KERNEL_API const char *kernel_function_full_name(const kernel_function_t *function);
 
 /* What it does, "" if nobody said. [thread: any] [borrowed: function, until the kernel is freed] */

@@ -51,7 +51,7 @@ struct kp_poll {
     kp_watch *(*watch)(const kp_poll *, kp_instance *, int fd, uint32_t events, kp_watch_fn fn, void *arg); /* [loop] */
     /* events 0 pauses; the same events as before cost nothing. */
     int       (*change)(const kp_poll *, kp_watch *, uint32_t events);              /* [loop] */
-    void      (*unwatch)(const kp_poll *, kp_watch *);                              /* [loop] fn never runs afterwards */
+    void      (*unwatch)(const kp_poll *, kp_watch *);                              /* [loop] fn is over */
 };
 
 /* ---- programs -------------------------------------------------------------- */

@@ -1,0 +1,267 @@
+/*
+ * removal.c - counting what runs in an instance, and ending it.
+ *
+ *     kernel__registry_remove  refuse new calls ...
+ *     instance_end             cancel, wait, silence timers, destroy, wait
+ *     instance_leak            or give up on what does not end
+ */
+#include <stddef.h>
+
+#include "clock.h"
+#include "error.h"
+#include "kernel_state.h"
+
+#define REMOVAL_WAIT_NS (5u * KERNEL__NS_PER_MS) /* a leave may go unnoticed that long */
+
+/* ---- counting what runs ---- */
+
+kernel_status_t kernel__instance_enter(kernel_plugin_t *plugin)
+{
+    (void)atomic_fetch_add_explicit(&plugin->active, 1, memory_order_seq_cst);
+    if (atomic_load_explicit(&plugin->state, memory_order_seq_cst) == KERNEL__INSTANCE_OPEN) {
+        return KERNEL_OK;
+    }
+    kernel__instance_leave(plugin);
+    return atomic_load(&plugin->kernel->is_closing) ? KERNEL_E_CLOSED : KERNEL_E_UNAVAILABLE;
+}
+
+kernel_status_t kernel__instance_enter_owner(kernel_plugin_t *plugin)
+{
+    unsigned state;
+
+    (void)atomic_fetch_add_explicit(&plugin->active, 1, memory_order_seq_cst);
+    state = atomic_load_explicit(&plugin->state, memory_order_seq_cst);
+    if (state <= KERNEL__INSTANCE_CLOSING) {
+        return KERNEL_OK;
+    }
+    kernel__instance_leave(plugin);
+    return KERNEL_E_UNAVAILABLE;
+}
+
+void kernel__instance_leave(kernel_plugin_t *plugin)
+{
+    kernel_t *kernel = plugin->kernel;
+
+    if (atomic_load_explicit(&plugin->state, memory_order_acquire) <= KERNEL__INSTANCE_OPEN) {
+        (void)atomic_fetch_sub_explicit(&plugin->active, 1, memory_order_release);
+        return; /* the last touch: who removes it may go on from here */
+    }
+    (void)pthread_mutex_lock(&kernel->idle_lock);
+    (void)atomic_fetch_sub_explicit(&plugin->active, 1, memory_order_release);
+    (void)pthread_cond_broadcast(&kernel->idle);
+    (void)pthread_mutex_unlock(&kernel->idle_lock);
+}
+
+void kernel__resource_keep(kernel_plugin_t *plugin)
+{
+    (void)atomic_fetch_add_explicit(&plugin->resources, 1, memory_order_relaxed);
+}
+
+void kernel__resource_drop(kernel_plugin_t *plugin)
+{
+    kernel_t *kernel = plugin->kernel;
+
+    (void)pthread_mutex_lock(&kernel->idle_lock);
+    (void)atomic_fetch_sub_explicit(&plugin->resources, 1, memory_order_release);
+    (void)pthread_cond_broadcast(&kernel->idle);
+    (void)pthread_mutex_unlock(&kernel->idle_lock);
+}
+
+/* Until the count is 0; false when the deadline passed. */
+static bool instance_wait(kernel_plugin_t *plugin, const atomic_long *count, uint64_t deadline)
+{
+    kernel_t *kernel = plugin->kernel;
+    bool is_idle = false;
+
+    kernel__pool_block_enter(&kernel->pool);
+    (void)pthread_mutex_lock(&kernel->idle_lock);
+    for (;;) {
+        is_idle = atomic_load_explicit(count, memory_order_acquire) == 0 &&
+                  !kernel__call_any(kernel, plugin);
+        if (is_idle || (deadline != 0 && kernel__clock_now() >= deadline)) {
+            break;
+        }
+        (void)kernel__condition_wait(&kernel->idle, &kernel->idle_lock,
+                                     kernel__clock_now() + REMOVAL_WAIT_NS);
+    }
+    (void)pthread_mutex_unlock(&kernel->idle_lock);
+    kernel__pool_block_leave(&kernel->pool);
+    return is_idle;
+}
+
+/* ---- removing ---- */
+
+typedef struct errand { /* something for the loop thread that the remover waits for */
+    kernel__task_t task;
+    kernel_plugin_t *plugin;
+    void (*fn)(kernel_plugin_t *plugin);
+    bool is_done; /* guarded by idle_lock */
+} errand_t;
+
+static void errand_on_loop(kernel__task_t *task)
+{
+    errand_t *errand = (errand_t *)(void *)((char *)task - offsetof(errand_t, task));
+    kernel_t *kernel = errand->plugin->kernel;
+
+    errand->fn(errand->plugin);
+    (void)pthread_mutex_lock(&kernel->idle_lock);
+    errand->is_done = true;
+    (void)pthread_cond_broadcast(&kernel->idle);
+    (void)pthread_mutex_unlock(&kernel->idle_lock);
+}
+
+static void instance_on_loop(kernel_plugin_t *plugin, void (*fn)(kernel_plugin_t *plugin))
+{
+    kernel_t *kernel = plugin->kernel;
+    errand_t errand = {.task = {.run = errand_on_loop}, .plugin = plugin, .fn = fn};
+    bool is_running;
+
+    (void)pthread_mutex_lock(&kernel->loop.lock);
+    is_running = kernel->loop.state == KERNEL__LOOP_RUNNING;
+    (void)pthread_mutex_unlock(&kernel->loop.lock);
+    if (!is_running || kernel__loop_post(&kernel->loop, &errand.task) != KERNEL_OK) {
+        return; /* without a loop thread there is nothing of its to end */
+    }
+    (void)pthread_mutex_lock(&kernel->idle_lock);
+    while (!errand.is_done) {
+        (void)kernel__condition_wait(&kernel->idle, &kernel->idle_lock, 0);
+    }
+    (void)pthread_mutex_unlock(&kernel->idle_lock);
+}
+
+static kernel_status_t instance_leak(kernel_plugin_t *plugin, kernel_error_t *error)
+{
+    kernel_t *kernel = plugin->kernel;
+
+    atomic_store_explicit(&plugin->state, KERNEL__INSTANCE_LEAKED, memory_order_seq_cst);
+    kernel__call_log_unfinished(kernel, plugin);
+    kernel__log_write(&kernel->log, KERNEL_LOG_ERROR,
+                      "'%s' is leaked: %ld of its operations did not end in time", plugin->name,
+                      atomic_load(&plugin->active) + atomic_load(&plugin->resources));
+    return kernel__error_set(error, KERNEL_E_BUSY,
+                             "'%s' was removed, but %ld of its operations did not end in time: its "
+                             "memory is never freed",
+                             plugin->name, atomic_load(&plugin->active));
+}
+
+static kernel_status_t instance_end(kernel_plugin_t *plugin, uint64_t deadline,
+                                    kernel_error_t *error)
+{
+    kernel__call_cancel_all(plugin->kernel, plugin,
+                            atomic_load(&plugin->kernel->is_closing) ? KERNEL_E_CLOSED
+                                                                     : KERNEL_E_UNAVAILABLE);
+    instance_on_loop(plugin, kernel__provider_stop_instance);
+    if (!instance_wait(plugin, &plugin->active, deadline)) {
+        return instance_leak(plugin, error);
+    }
+    instance_on_loop(plugin, kernel__extension_loop_silence);
+    if (!instance_wait(plugin, &plugin->active, deadline)) {
+        return instance_leak(plugin, error);
+    }
+    if (plugin->descriptor.destroy != NULL && plugin->descriptor.create != NULL) {
+        plugin->descriptor.destroy(&plugin->pub);
+    }
+    if (!instance_wait(plugin, &plugin->active, deadline) || /* what destroy() posted */
+        !instance_wait(plugin, &plugin->resources, deadline)) {
+        return instance_leak(plugin, error);
+    }
+    instance_on_loop(plugin, kernel__extension_loop_forget);
+    atomic_store_explicit(&plugin->state, KERNEL__INSTANCE_REMOVED, memory_order_seq_cst);
+    return KERNEL_OK;
+}
+
+static bool call_is_inside(const kernel__call_t *call, const kernel_plugin_t *plugin)
+{
+    for (; call != NULL; call = call->parent) {
+        const kernel_function_t *function =
+            atomic_load_explicit(&call->function, memory_order_relaxed);
+
+        if (function->plugin == plugin) {
+            return true;
+        }
+    }
+    return false;
+}
+
+kernel_status_t kernel__registry_remove(kernel_plugin_t *plugin, uint64_t deadline,
+                                        kernel_error_t *error)
+{
+    unsigned open = KERNEL__INSTANCE_OPEN;
+
+    if (kernel__loop_is_current(&plugin->kernel->loop)) {
+        return kernel__error_set(error, KERNEL_E_WOULD_DEADLOCK,
+                                 "cannot remove '%s' on the kernel's loop thread", plugin->name);
+    }
+    if (call_is_inside(kernel__call_current(), plugin)) {
+        return kernel__error_set(error, KERNEL_E_WOULD_DEADLOCK,
+                                 "cannot remove '%s' inside one of its own calls", plugin->name);
+    }
+    if (!atomic_compare_exchange_strong_explicit(&plugin->state, &open, KERNEL__INSTANCE_CLOSING,
+                                                 memory_order_seq_cst, memory_order_seq_cst)) {
+        return kernel__error_set(error, KERNEL_E_UNAVAILABLE,
+                                 "cannot remove '%s': it was removed before", plugin->name);
+    }
+    return instance_end(plugin, deadline, error);
+}
+
+kernel_status_t kernel_remove_plugin(kernel_plugin_t *plugin, kernel_error_t *error)
+{
+    kernel_status_t status;
+
+    if (plugin == NULL) {
+        return kernel__error_set(error, KERNEL_E_NOT_FOUND,
+                                 "cannot remove a plugin that was not found");
+    }
+    status = kernel__check_open(plugin->kernel, error);
+    if (status != KERNEL_OK) {
+        return status;
+    }
+    return kernel__registry_remove(plugin, kernel__clock_deadline(plugin->kernel->drain_ms), error);
+}
+
+void kernel__registry_close(kernel_t *kernel)
+{
+    kernel__registry_t *registry = &kernel->registry;
+
+    (void)pthread_rwlock_rdlock(&registry->lock);
+    for (size_t i = 0; i < registry->count; i++) {
+        unsigned open = KERNEL__INSTANCE_OPEN;
+
+        (void)atomic_compare_exchange_strong(&registry->instances[i]->state, &open,
+                                             KERNEL__INSTANCE_CLOSING);
+    }
+    (void)pthread_rwlock_unlock(&registry->lock);
+}
+
+bool kernel__registry_remove_all(kernel_t *kernel, uint64_t deadline)
+{
+    kernel__registry_t *registry = &kernel->registry;
+    bool is_clean = true;
+
+    for (size_t i = registry->count; i-- > 0;) {
+        kernel_plugin_t *plugin = registry->instances[i];
+        unsigned state = atomic_load(&plugin->state);
+
+        if (state == KERNEL__INSTANCE_CLOSING &&
+            instance_end(plugin, deadline, NULL) != KERNEL_OK) {
+            is_clean = false;
+        } else if (state == KERNEL__INSTANCE_LEAKED) {
+            is_clean = is_clean && atomic_load(&plugin->active) == 0 &&
+                       atomic_load(&plugin->resources) == 0;
+        }
+    }
+    return is_clean;
+}
+
+long kernel__registry_active(kernel_t *kernel)
+{
+    kernel__registry_t *registry = &kernel->registry;
+    long active = 0;
+
+    (void)pthread_rwlock_rdlock(&registry->lock);
+    for (size_t i = 0; i < registry->count; i++) {
+        active += atomic_load(&registry->instances[i]->active);
+    }
+    (void)pthread_rwlock_unlock(&registry->lock);
+    return active;
+}
