@@ -256,7 +256,7 @@ void endpoint_fini(endpoint_t *endpoint)
 
 /* ---- writing ---- */
 
-void endpoint_write_escaped(sk_buffer_t *out, const char *text)
+static void write_escaped(sk_buffer_t *out, const char *text)
 {
     for (; *text != '\0'; text++) {
         if (is_unreserved(*text)) {
@@ -279,9 +279,9 @@ void endpoint_write_target(sk_buffer_t *out, const endpoint_t *endpoint, const c
         sk_buffer_append_char(out, '&');
     }
     sk_buffer_append_text(out, "identifier=");
-    endpoint_write_escaped(out, identifier);
+    write_escaped(out, identifier);
     sk_buffer_append_text(out, "&api-version=");
-    endpoint_write_escaped(out, api_version);
+    write_escaped(out, api_version);
 }
 
 /* ---- versions ---- */

@@ -31,12 +31,10 @@ bool endpoint_read(endpoint_t *endpoint, const char *text, bool allow_http, char
                    size_t error_size);
 void endpoint_fini(endpoint_t *endpoint);
 
-/* Append the URL of an operation ("executions") in a session. */
+/* Append the URL of an operation ("executions") in a session. In what is ours all is escaped but
+ * letters, digits and -._~ */
 void endpoint_write_target(sk_buffer_t *out, const endpoint_t *endpoint, const char *operation,
                            const char *identifier, const char *api_version);
-
-/* Append with everything escaped but letters, digits and -._~ */
-void endpoint_write_escaped(sk_buffer_t *out, const char *text);
 
 /* ---- versions of the interface ---- */
 

@@ -146,7 +146,7 @@ static const char *string_end(const char *at, const char *end)
     return NULL;
 }
 
-/* Behind a value of a text that no scan has accepted, by brackets alone; NULL if it does not end. */
+/* Behind a value of a text that no scan has accepted, by brackets alone; NULL if it has no end. */
 static const char *value_end(const char *at, const char *end, size_t *depth_out)
 {
     size_t depth = 0;

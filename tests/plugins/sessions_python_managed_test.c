@@ -388,6 +388,19 @@ static void pool_without_a_token_says_how_to_give_one(void)
     fixture_free(f);
 }
 
+static void token_that_no_header_can_hold_is_refused(void)
+{
+    fixture_t *f = fixture_new(",\"token\":\"t0p-secret\\r\\nHost: evil\"");
+    kernel_result_t *result = interpreter_run(&tool, "1");
+
+    CHECK_EQ(kernel_result_status(result), KERNEL_E_INVALID);
+    CHECK(kernel_result_error(result)[0] != '\0');
+    CHECK(strstr(kernel_result_error(result), "secret") == NULL);
+    CHECK_EQ(replay_server_count(f->server, REPLAY_REQUESTED), 0);
+    kernel_result_free(result);
+    fixture_free(f);
+}
+
 /* ---- tokens of a credential service, which this static module stands for ---- */
 
 typedef struct identity {
@@ -600,7 +613,8 @@ TESTS(TEST(request_of_family_b_is_flat), TEST(request_of_family_a_is_wrapped),
       TEST(pool_that_cannot_be_reached_is_tried_again),
       TEST(answer_that_is_no_json_is_shown_in_part), TEST(image_is_attached),
       TEST(big_integer_keeps_its_digits), TEST(pool_without_a_token_says_how_to_give_one),
-      TEST(token_of_the_credential_service_is_sent), TEST(scope_can_be_configured),
-      TEST(refused_token_is_fetched_anew_once), TEST(failure_to_get_a_token_is_told),
+      TEST(token_that_no_header_can_hold_is_refused), TEST(token_of_the_credential_service_is_sent),
+      TEST(scope_can_be_configured), TEST(refused_token_is_fetched_anew_once),
+      TEST(failure_to_get_a_token_is_told),
       TEST(configuration_that_does_not_fit_is_refused_with_the_reason),
       TEST(endpoint_comes_from_the_environment))

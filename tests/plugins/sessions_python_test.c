@@ -379,6 +379,24 @@ static void temporary_directory_that_is_too_long_is_refused(void)
     interpreter_free(&first);
 }
 
+static void megabyte_of_code_runs_and_more_names_the_limit(void)
+{
+    enum { MEGABYTE = 1000000, LIMIT = 1024 * 1024 };
+    char *code = malloc(LIMIT + 2);
+
+    start(NULL);
+    CHECK(code != NULL);
+    memset(code, '#', LIMIT + 1);
+    memcpy(code, "x = 7\n", 6);
+    code[LIMIT + 1] = '\0';
+    interpreter_check(&first, code, KERNEL_E_REMOTE, "code must be at most 1 MiB");
+    code[MEGABYTE] = '\0';
+    interpreter_check(&first, code, KERNEL_OK, "Succeeded");
+    interpreter_check_text(&first, "x", TEXT("Succeeded", "7", "", ""));
+    free(code);
+    interpreter_free(&first);
+}
+
 static void code_is_in_no_log(void)
 {
     start(NULL);
@@ -404,4 +422,5 @@ TESTS(TEST(printed_text_comes_back_as_four_parts), TEST(last_expression_is_the_r
       TEST(freeing_the_kernel_ends_running_code), TEST(pool_ends_with_the_host_however_that_dies),
       TEST(missing_bubblewrap_is_named_with_what_to_install),
       TEST(socket_path_that_is_too_long_is_refused_with_its_length),
-      TEST(temporary_directory_that_is_too_long_is_refused), TEST(code_is_in_no_log))
+      TEST(temporary_directory_that_is_too_long_is_refused),
+      TEST(megabyte_of_code_runs_and_more_names_the_limit), TEST(code_is_in_no_log))

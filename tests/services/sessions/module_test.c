@@ -3,6 +3,9 @@
  * scripts that behave as a pool program may, the well-behaved one included; what
  * a pool does is tested with the real one elsewhere.
  */
+#define KP_STATIC_NAME test_opener
+#include <kernel/plugin.h>
+
 #include "support/interpreter.h"
 
 #include <signal.h>
@@ -414,6 +417,85 @@ static void socket_path_that_is_too_long_is_refused(void)
     fixture_free(f);
 }
 
+/* ---- an instance that asks for the pool by itself, not for one of its calls ---- */
+
+static struct {
+    latch_t done;
+    int times;
+    int status;
+    bool has_pool;
+} opened = {.done = LATCH_INIT};
+
+static void note_opened(void *arg, int status, const kp_session_pool *pool, const char *error)
+{
+    (void)arg;
+    opened.times++;
+    opened.status = status;
+    opened.has_pool = pool != NULL;
+    CHECK((error == NULL) == (status == KP_OK));
+    latch_open(&opened.done);
+}
+
+static int opener_create(kp_instance *instance)
+{
+    (void)instance;
+    return KP_OK;
+}
+
+KP_FUNCTION(status, open, "Ask for the pool.")
+{
+    const kp_sessions *sessions = kp_extension(call->instance, KP_EXT_SESSIONS);
+
+    if (sessions == NULL) {
+        return KP_E_UNSUPPORTED;
+    }
+    return sessions->open(sessions, call->instance, NULL, note_opened, NULL);
+}
+
+KP_PLUGIN_EX(.name = "test_opener", .version = "1.0.0", .description = "Asks for the pool.",
+             .functions = KP_FUNCTIONS(open), .create = opener_create);
+
+static kernel_plugin_t *add_opener(fixture_t *f)
+{
+    kernel_error_t error = KERNEL_ERROR_INIT;
+    kernel_plugin_t *opener = NULL;
+    kernel_result_t *result = NULL;
+
+    CHECK_EQ(kernel_register_static("test_opener", kernel_plugin_v1_test_opener, &error),
+             KERNEL_OK);
+    opener = kernel_add_plugin(f->interpreter.kernel, "test_opener", "opener", NULL, &error);
+    result = kernel_invoke(kernel_plugin_find(opener, "open"), NULL);
+    CHECK_STR(kernel_result_text(result), "");
+    kernel_result_free(result);
+    return opener;
+}
+
+static void instance_may_ask_without_a_call(void)
+{
+    replay_server_t *server = replay_server_new(REPLAY_UNIX);
+    fixture_t *f = fixture_with_server(server, "");
+
+    (void)add_opener(f);
+    latch_wait(&opened.done);
+    CHECK_EQ(opened.status, KP_OK);
+    CHECK(opened.has_pool);
+    fixture_free(f);
+    CHECK_EQ(opened.times, 1);
+    replay_server_free(server);
+}
+
+static void removal_of_an_instance_that_waits_ends_its_wait(void)
+{
+    fixture_t *f = fixture_new(STAY, 600000);
+    kernel_plugin_t *opener = add_opener(f);
+
+    CHECK_EQ(kernel_remove_plugin(opener, NULL), KERNEL_OK);
+    CHECK_EQ(opened.times, 1);
+    CHECK_EQ(opened.status, KP_E_CANCELLED);
+    fixture_free(f);
+    CHECK_EQ(opened.times, 1);
+}
+
 TESTS(TEST(missing_program_is_named_with_what_to_do), TEST(program_is_taken_from_the_environment),
       TEST(missing_sandbox_is_reported_as_the_program_says_it),
       TEST(other_failure_to_start_is_reported_with_its_last_line),
@@ -430,4 +512,5 @@ TESTS(TEST(missing_program_is_named_with_what_to_do), TEST(program_is_taken_from
       TEST(program_gets_its_own_variables_and_no_secrets), TEST(pool_gets_no_authorization),
       TEST(lost_connection_is_a_crash_and_is_not_repeated),
       TEST(socket_that_nobody_listens_at_is_tried_again),
-      TEST(socket_path_that_is_too_long_is_refused))
+      TEST(socket_path_that_is_too_long_is_refused), TEST(instance_may_ask_without_a_call),
+      TEST(removal_of_an_instance_that_waits_ends_its_wait))
