@@ -10,6 +10,9 @@
 #include "result.h"
 
 typedef struct invoke_errand { /* whom to tell */
+    kernel__task_t task;       /* of a call that could not begin */
+    kernel_plugin_t *user;     /* entered for it */
+    kernel_result_t *refusal;  /* owned */
     kp_result_fn on_result;
     void *result_arg;
     void (*on_chunk)(void *arg, uint32_t kind, const kp_value *chunk);
@@ -87,6 +90,41 @@ static int status_for_plugin(kernel_status_t status)
 }
 
 /* ---- the asynchronous form ---- */
+
+/* There is no such function: an outcome like others, on the loop thread, with a text. */
+static void errand_on_refusal(kernel__task_t *task)
+{
+    invoke_errand_t *errand =
+        (invoke_errand_t *)(void *)((char *)task - offsetof(invoke_errand_t, task));
+    kernel_plugin_t *user = errand->user;
+
+    errand_report(errand, errand->refusal);
+    kernel_result_free(errand->refusal);
+    sk_free(errand);
+    kernel__instance_leave(user);
+}
+
+static int invoke_refuse(const kernel__request_t *request, const char *name,
+                         invoke_errand_t *errand)
+{
+    kernel_t *kernel = request->parent->kernel;
+    kernel_function_t *by = atomic_load_explicit(&request->parent->function, memory_order_relaxed);
+
+    if (kernel__instance_enter_owner(by->plugin) != KERNEL_OK) {
+        sk_free(errand);
+        return KP_E_UNAVAILABLE;
+    }
+    errand->user = by->plugin;
+    errand->refusal = kernel__registry_not_found(kernel, name);
+    errand->task.run = errand_on_refusal;
+    if (kernel__loop_post(&kernel->loop, &errand->task) != KERNEL_OK) {
+        kernel_result_free(errand->refusal);
+        sk_free(errand);
+        kernel__instance_leave(by->plugin);
+        return KP_E_UNAVAILABLE;
+    }
+    return KP_OK;
+}
 
 static int invoke_begin(kernel__request_t *request, const char *name, invoke_errand_t *errand,
                         kp_invocation **out)

@@ -313,7 +313,8 @@ typedef struct kp_invoke_options {              /* zero it, then set size and wh
 typedef struct kp_invoke kp_invoke;
 struct kp_invoke {
     uint32_t size, reserved;
-    /* on_result: [loop], exactly once, never inside start.  out may be NULL, else release it. */
+    /* on_result: [loop], exactly once, never inside start; an unknown name is an outcome, too.
+     * out may be NULL; else release what it is set to, which may be NULL. */
     int  (*start)(const kp_invoke *, kp_call *parent, const char *name, const kp_named *args,
                   size_t arg_count, const kp_invoke_options *, kp_result_fn on_result, void *arg,
                   kp_invocation **out);                                            /* [any]  */
