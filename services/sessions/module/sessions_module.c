@@ -96,7 +96,7 @@ struct opening {
 static void opening_on_posted(void *arg);
 static void opening_on_stop(void *arg, int status);
 static void opening_answer(opening_t *opening, int status, const char *error);
-static bool pool_start(module_t *module);
+static void pool_start(module_t *module);
 static void pool_on_output(void *arg, kp_process *process, uint32_t stream, const void *data,
                            size_t size);
 static void pool_on_deadline(void *arg);
@@ -172,7 +172,7 @@ static void opening_on_posted(void *arg)
     *module->last = opening;
     module->last = &opening->next;
     if (module->state == POOL_IDLE) {
-        (void)pool_start(module);
+        pool_start(module);
     }
 }
 
@@ -243,8 +243,8 @@ static uint64_t back_off_ms(unsigned failures)
     return wait_ms < BACK_OFF_MAX_MS ? wait_ms : BACK_OFF_MAX_MS;
 }
 
-/* False: all that waited were told why. */
-static bool pool_start(module_t *module)
+/* If it cannot be started all that wait are told why. */
+static void pool_start(module_t *module)
 {
     const char *const argv[] = {module->program, "--lifeline=0", NULL};
     kp_process_options options;
@@ -261,7 +261,7 @@ static bool pool_start(module_t *module)
                           (wait_ms - passed_ms + 999) / 1000);
         module_answer_all(module, module->failure_status, sk_buffer_text(&text));
         sk_buffer_fini(&text);
-        return false;
+        return;
     }
     module->started_at = now_ms();
     memset(&options, 0, sizeof(options));
@@ -280,7 +280,7 @@ static bool pool_start(module_t *module)
                   "PATH, set SEMKERNEL_SESSIOND to its path, or name a managed pool in "
                   "ACA_POOL_MANAGEMENT_ENDPOINT",
                   error[0] != '\0' ? error : "its program cannot be run", PROGRAM);
-        return false;
+        return;
     }
     module->state = POOL_STARTING;
     module->deadline = module->loop->timer(module->loop, module->instance, module->start_timeout_ms,
@@ -289,11 +289,8 @@ static bool pool_start(module_t *module)
         module->state = POOL_ENDING;
         module->programs->stop(module->programs, module->process, 0);
         pool_fail(module, KP_E_NO_MEMORY,
-                  "cannot start the local session pool: no timer is to be "
-                  "had");
-        return false;
+                  "cannot start the local session pool: no timer is to be had");
     }
-    return true;
 }
 
 static void pool_stop_deadline(module_t *module)
@@ -406,11 +403,39 @@ static void pool_on_failed_start(module_t *module, const kp_process_exit *end)
     sk_buffer_fini(&complaint);
 }
 
+/* It ended although nobody asked it to. */
+static void pool_on_death(module_t *module, const kp_process_exit *end)
+{
+    uint64_t lived_ms = now_ms() - module->started_at;
+    sk_buffer_t complaint = SK_BUFFER_INIT;
+
+    complaint_write(&complaint, &module->tail);
+    sk_buffer_clear(&module->failure);
+    sk_buffer_appendf(&module->failure,
+                      "the local session pool ended by itself, with exit status %" PRId32
+                      ", signal %" PRId32 "%s%s",
+                      end->exit_code, end->signal, complaint.size > 0 ? ": " : "",
+                      sk_buffer_text(&complaint));
+    sk_buffer_fini(&complaint);
+    kp_log(module->instance, KP_LOG_WARN, "%.900s, after %" PRIu64 " ms",
+           sk_buffer_text(&module->failure), lived_ms);
+    module->failures = lived_ms < QUICK_MS ? module->failures + 1 : 0;
+    module->failed_at = now_ms();
+    module->failure_status = KP_E_UNAVAILABLE;
+}
+
+static void module_finish_closing(module_t *module)
+{
+    (void)pthread_mutex_lock(&module->intake);
+    module->is_closed = true;
+    (void)pthread_cond_signal(&module->closed);
+    (void)pthread_mutex_unlock(&module->intake);
+}
+
 static void pool_on_exit(void *arg, kp_process *process, const kp_process_exit *end)
 {
     module_t *module = arg;
     pool_state_t before = module->state;
-    uint64_t lived_ms = now_ms() - module->started_at;
 
     (void)process;
     pool_stop_deadline(module);
@@ -421,26 +446,14 @@ static void pool_on_exit(void *arg, kp_process *process, const kp_process_exit *
     if (before == POOL_STARTING) {
         pool_on_failed_start(module, end);
     } else if (before == POOL_READY) {
-        sk_buffer_clear(&module->failure);
-        sk_buffer_appendf(&module->failure,
-                          "the local session pool ended by itself, with exit status %" PRId32
-                          ", signal %" PRId32,
-                          end->exit_code, end->signal);
-        kp_log(module->instance, KP_LOG_WARN, "%s, after %" PRIu64 " ms",
-               sk_buffer_text(&module->failure), lived_ms);
-        module->failures = lived_ms < QUICK_MS ? module->failures + 1 : 0;
-        module->failed_at = now_ms();
-        module->failure_status = KP_E_UNAVAILABLE;
+        pool_on_death(module, end);
     }
     sk_buffer_clear(&module->tail);
     if (module->is_closing) {
         module_answer_all(module, KP_E_UNAVAILABLE, "the local session pool is being closed");
-        (void)pthread_mutex_lock(&module->intake);
-        module->is_closed = true;
-        (void)pthread_cond_signal(&module->closed);
-        (void)pthread_mutex_unlock(&module->intake);
-    } else if (module->state == POOL_IDLE && module->first != NULL) {
-        (void)pool_start(module); /* somebody asked while the last one was ending */
+        module_finish_closing(module);
+    } else if (module->first != NULL) {
+        pool_start(module); /* somebody asked while the last one was ending */
     }
 }
 
@@ -556,12 +569,9 @@ static void module_on_close(void *arg)
         pool_stop_deadline(module);
         module->state = POOL_ENDING;
         module->programs->stop(module->programs, module->process, GRACE_MS);
-        return;
+    } else {
+        module_finish_closing(module);
     }
-    (void)pthread_mutex_lock(&module->intake);
-    module->is_closed = true;
-    (void)pthread_cond_signal(&module->closed);
-    (void)pthread_mutex_unlock(&module->intake);
 }
 
 static void module_destroy(kp_instance *instance)
