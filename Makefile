@@ -79,6 +79,7 @@ install:
 	$(call configure,$(BUILD)) $(without_tests) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
 	$(call build,$(BUILD)) --target product
 	DESTDIR=$(DESTDIR) cmake --install $(BUILD)
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" -eq 0 ]; then ldconfig; fi
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-address $(BUILD)-thread $(BUILD)-fuzz
