@@ -102,6 +102,16 @@ char *kernel__arena_copy(kernel__arena_t *arena, const void *data, size_t size)
     return copy;
 }
 
+void kernel__arena_wipe(kernel__arena_t *arena)
+{
+    for (kernel__arena_block_t *block = arena->blocks; block != NULL; block = block->next) {
+        sk_wipe(block + 1, block->size);
+    }
+    if (arena->first != NULL) {
+        sk_wipe(arena->first, arena->first_size);
+    }
+}
+
 void kernel__arena_reset(kernel__arena_t *arena)
 {
     while (arena->blocks != NULL) {

@@ -23,6 +23,8 @@ void kernel__arena_init(kernel__arena_t *arena, void *first, size_t first_size);
 void *kernel__arena_alloc(kernel__arena_t *arena, size_t size);
 /* Copy with a NUL behind it. */
 char *kernel__arena_copy(kernel__arena_t *arena, const void *data, size_t size);
+/* Overwrite all that was handed out. */
+void kernel__arena_wipe(kernel__arena_t *arena);
 /* Free the blocks; the first one is empty again. */
 void kernel__arena_reset(kernel__arena_t *arena);
 

@@ -27,6 +27,7 @@
 #define CALL_FREE_MIN     16u /* free ones before one is used again */
 #define CALL_CACHE        8u  /* a thread's own */
 #define CALL_RESULT_DEPTH 1000u
+#define CALL_ERROR_MAX    4096u
 
 struct kernel__call_slab {
     kernel__call_slab_t *next;
@@ -228,6 +229,7 @@ static void call_begin(kernel__call_t *call, kernel_function_t *function)
     pub->data = NULL;
     call->parent = NULL;
     call->context = NULL;
+    call->context_owner = NULL;
     call->deadline = 0;
     call->depth = 1;
     call->has_turn = false;
@@ -308,12 +310,24 @@ static void call_calm(kernel__call_t *call)
     atomic_store_explicit(&call->is_touched, false, memory_order_relaxed);
 }
 
+/* Secrets among the arguments do not outlive the call. */
+static void call_forget_memory(kernel__call_t *call)
+{
+    const kernel_function_t *function = atomic_load_explicit(&call->function, memory_order_relaxed);
+
+    if (function->signature.has_secrets) {
+        kernel__arena_wipe(&call->arena);
+    }
+    kernel__arena_reset(&call->arena);
+}
+
 static void call_recycle(kernel__call_t *call)
 {
     kernel__call_t *parent = call->parent;
+    kernel_call_t *context_owner = call->context_owner;
 
     if (call->arena.at != call->first || call->arena.blocks != NULL) {
-        kernel__arena_reset(&call->arena);
+        call_forget_memory(call);
     }
     if (atomic_load_explicit(&call->is_touched, memory_order_acquire)) {
         (void)pthread_mutex_lock(&call->lock);
@@ -321,6 +335,9 @@ static void call_recycle(kernel__call_t *call)
         (void)pthread_mutex_unlock(&call->lock);
     }
     atomic_store_explicit(&call->phase, KERNEL__CALL_FREE, memory_order_release);
+    if (context_owner != NULL) {
+        kernel__operation_drop(context_owner);
+    }
     if (parent != NULL) {
         kernel__call_drop(parent);
     }
@@ -361,11 +378,11 @@ void kernel__call_drop_here(kernel__call_t *call)
         return;
     }
     if (call->arena.at != call->first || call->arena.blocks != NULL) {
-        kernel__arena_reset(&call->arena);
+        call_forget_memory(call);
     }
     atomic_store_explicit(&call->phase, KERNEL__CALL_FREE, memory_order_release);
-    /* From here on the kernel may be freed: only the pointer is kept. A walker that holds the record
-     * at this moment puts it back itself. */
+    /* From here on the kernel may be freed: only the pointer is kept. A walker that holds the
+     * record at this moment puts it back itself. */
     if (atomic_fetch_sub_explicit(&call->refs, 1, memory_order_acq_rel) == 1) {
         cache->calls[(cache->first + cache->count) % CALL_CACHE] = call;
         cache->count++;
@@ -409,11 +426,24 @@ void kernel__call_attach(kernel__call_t *call, kernel__call_t *parent)
     kernel__call_touch(parent);
     call->parent = parent;
     call->depth = parent->depth + 1;
-    call->context = parent->context;
+    kernel__call_set_context(call, parent->context_owner);
     (void)pthread_mutex_lock(&turns->lock);
     call->sibling = parent->children;
     parent->children = call;
     (void)pthread_mutex_unlock(&turns->lock);
+}
+
+void kernel__call_set_context(kernel__call_t *call, kernel_call_t *owner)
+{
+    if (call->context_owner != NULL) {
+        kernel__operation_drop(call->context_owner);
+    }
+    call->context_owner = owner;
+    call->context = owner != NULL ? owner->context : NULL;
+    if (owner != NULL) {
+        kernel__operation_keep(owner);
+        kernel__call_touch(call);
+    }
 }
 
 static void call_detach(kernel__call_t *call)
@@ -465,8 +495,22 @@ static int call_refuse_status(kernel__call_t *call, const kernel_function_t *fun
                         function->full_name, status);
     }
     kernel__log_write(&call->kernel->log, KERNEL_LOG_ERROR, "%s", text);
-    call->pub.host->fail(&call->pub, KP_E_INTERNAL, text, (size_t)size, NULL);
+    kernel__call_fail(call, KP_E_INTERNAL, text, (size_t)size, NULL);
     return KP_E_INTERNAL;
+}
+
+void kernel__call_fail(kernel__call_t *call, int code, const char *text, size_t size,
+                       const char *detail_json)
+{
+    sk_buffer_t repaired = SK_BUFFER_INIT;
+
+    call->pub.status = code < 0 ? code : KP_E_INTERNAL;
+    sk_utf8_append_repaired(&repaired, text, sk_utf8_cut(text, size, CALL_ERROR_MAX - 1));
+    call->error = kernel__arena_copy(&call->arena, sk_buffer_text(&repaired), repaired.size);
+    sk_buffer_fini(&repaired);
+    call->detail = detail_json != NULL
+                       ? kernel__arena_copy(&call->arena, detail_json, strlen(detail_json))
+                       : NULL;
 }
 
 /* A plain function has returned: no hook may run beside what follows. */
@@ -797,6 +841,9 @@ static bool call_mark_cancelled(kernel__call_t *call, int status)
             call->cancel_task.run = call_on_cancel_task;
             kernel__call_keep(call);
             if (kernel__loop_post(&call->kernel->loop, &call->cancel_task) != KERNEL_OK) {
+                kernel__log_write(&call->kernel->log, KERNEL_LOG_ERROR,
+                                  "%s cannot be told to stop: there is no loop thread",
+                                  call->pub.function->name);
                 kernel__call_drop(call); /* not the last: the caller holds it */
             }
         }
@@ -897,9 +944,8 @@ void kernel__call_cancel(kernel__call_t *call, int status)
     if (!call_mark_cancelled(call, status)) {
         return;
     }
-    if (kernel__turn_abandon(&call->kernel->turns, call) && call->operation != NULL &&
-        call->operation->kind == KERNEL__OPERATION_STARTED) {
-        kernel_call_t *operation = call->operation;
+    if (kernel__turn_abandon(&call->kernel->turns, call)) {
+        kernel_call_t *operation = call->operation; /* nobody else can end this call any more */
 
         kernel__call_finish(call, status);
         kernel__operation_drop(operation); /* what its place in the queue held */
@@ -930,7 +976,7 @@ static void call_each(kernel_t *kernel, const kernel_plugin_t *plugin,
                 continue;
             }
             function = atomic_load_explicit(&call->function, memory_order_relaxed);
-            if ((plugin == NULL || function->plugin == plugin) && !kernel__call_is_over(call)) {
+            if (plugin == NULL || function->plugin == plugin) {
                 fn(call, status);
             }
             kernel__call_drop(call);
@@ -954,7 +1000,7 @@ bool kernel__call_any(kernel_t *kernel, const kernel_plugin_t *plugin)
                 continue;
             }
             function = atomic_load_explicit(&call->function, memory_order_relaxed);
-            if (function != NULL && function->plugin == plugin) {
+            if (plugin == NULL || (function != NULL && function->plugin == plugin)) {
                 return true;
             }
         }
@@ -966,6 +1012,9 @@ static void call_cancel_found(kernel__call_t *call, kernel_status_t status)
 {
     kernel_call_t *operation;
 
+    if (kernel__call_is_over(call)) {
+        return;
+    }
     (void)pthread_mutex_lock(&call->lock);
     operation = call->operation;
     if (operation != NULL) {
@@ -990,11 +1039,25 @@ static void call_log_found(kernel__call_t *call, kernel_status_t status)
     const kernel_function_t *function = atomic_load_explicit(&call->function, memory_order_relaxed);
 
     (void)status;
-    kernel__log_write(&call->kernel->log, KERNEL_LOG_ERROR, "a call of %s has not ended",
-                      function->full_name);
+    if (!kernel__call_is_over(call)) {
+        kernel__log_write(&call->kernel->log, KERNEL_LOG_ERROR, "a call of %s has not ended",
+                          function->full_name);
+    }
 }
 
 void kernel__call_log_unfinished(kernel_t *kernel, const kernel_plugin_t *plugin)
 {
     call_each(kernel, plugin, call_log_found, KERNEL_OK);
+}
+
+static void call_stop_found(kernel__call_t *call, kernel_status_t status)
+{
+    if (kernel__call_is_over(call)) {
+        kernel__provider_stop_call(call->kernel, call, (int)status);
+    }
+}
+
+void kernel__call_stop_holds(kernel_t *kernel, const kernel_plugin_t *plugin)
+{
+    call_each(kernel, plugin, call_stop_found, KERNEL_E_CANCELLED);
 }

@@ -57,8 +57,9 @@ struct kernel__call {
     _Atomic(kernel_function_t *) function;
     kernel__call_t *parent; /* held; NULL: called by the host */
     const kernel_args_t *context;
-    uint64_t deadline; /* monotonic ns; 0: none */
-    uint32_t depth;    /* from 1 */
+    kernel_call_t *context_owner; /* held; whose `context` it is: a child may outlive its parent */
+    uint64_t deadline;            /* monotonic ns; 0: none */
+    uint32_t depth;               /* from 1 */
     bool has_turn;
 
     atomic_uint phase;    /* kernel__call_phase_t */
@@ -69,9 +70,9 @@ struct kernel__call {
 
     pthread_mutex_t lock; /* guards the next block */
     pthread_cond_t calm;  /* the cancel hook has returned */
-    kernel_call_t
-        *operation; /* held until the end; NULL: a plain function called without options */
-    bool is_early;  /* completed before the function returned */
+    /* held until the end; NULL: a plain function called without options */
+    kernel_call_t *operation;
+    bool is_early; /* completed before the function returned */
     int early_status;
     bool is_finish_due; /* completed while the cancel hook ran: its return finishes */
     int due_status;
@@ -122,16 +123,19 @@ void kernel__call_pool_retire(kernel_t *kernel);
 /* A record in phase READY with one reference, for a function whose instance was entered. NULL: no
  * memory. */
 kernel__call_t *kernel__call_new(kernel_function_t *function);
-/* The same from this thread's own few, for a call that ends on this thread; the instance need not be
- * entered, the record itself keeps it. NULL: *status_out says why. */
+/* The same from this thread's own few, for a call that ends on this thread; the instance need not
+ * be entered, the record itself keeps it. NULL: *status_out says why. */
 kernel__call_t *kernel__call_new_here(kernel_function_t *function, kernel_status_t *status_out);
 void kernel__call_keep(kernel__call_t *call);
 void kernel__call_drop(kernel__call_t *call);
 /* End a call of kernel__call_new_here(). Nothing of the kernel is touched afterwards. */
 void kernel__call_drop_here(kernel__call_t *call);
 
-/* Become a child of `parent`: depth, deadline and context are inherited, cancellation reaches it. */
+/* Become a child of `parent`: depth and context are inherited, cancellation reaches it. */
 void kernel__call_attach(kernel__call_t *call, kernel__call_t *parent);
+
+/* Take the context of an operation (held) for that of the call; NULL: none. */
+void kernel__call_set_context(kernel__call_t *call, kernel_call_t *owner);
 
 /* The innermost call that runs on this thread, NULL if none. */
 kernel__call_t *kernel__call_current(void);
@@ -152,6 +156,9 @@ void kernel__call_abort(kernel__call_t *call);
 /* Result, answer to the operation, end, drop: for a call that has an operation and will not run any
  * more. */
 void kernel__call_finish(kernel__call_t *call, int status);
+/* Note why it fails; what the plugin gets as kp_fail(). */
+void kernel__call_fail(kernel__call_t *call, int code, const char *text, size_t size,
+                       const char *detail_json);
 /* Give it an operation, which it holds. */
 void kernel__call_set_operation(kernel__call_t *call, kernel_call_t *operation);
 /* kp_complete() of a pending call, or what takes its place. */
@@ -171,8 +178,10 @@ void kernel__call_touch(kernel__call_t *call);
 /* Cancel all calls of an instance (NULL: all there are); their operations settle with `status`. */
 void kernel__call_cancel_all(kernel_t *kernel, const kernel_plugin_t *plugin,
                              kernel_status_t status);
-/* Is any record of the instance in use? */
+/* Is any record of the instance (NULL: of the kernel) in use? */
 bool kernel__call_any(kernel_t *kernel, const kernel_plugin_t *plugin);
+/* Tell the holds of calls of an instance that are over, but held, to stop. [thread: loop] */
+void kernel__call_stop_holds(kernel_t *kernel, const kernel_plugin_t *plugin);
 /* Log the names of calls of an instance (NULL: all) that have not ended. */
 void kernel__call_log_unfinished(kernel_t *kernel, const kernel_plugin_t *plugin);
 

@@ -37,7 +37,7 @@ static int here_take_turn(kernel__call_t *call, kernel_function_t *function)
                             "declare the function KP_F_CONCURRENT if it guards its state itself",
                             function->full_name, function->plugin->name);
 
-        kernel__host.fail(&call->pub, KP_E_WOULD_DEADLOCK, text, (size_t)size, NULL);
+        kernel__call_fail(call, KP_E_WOULD_DEADLOCK, text, (size_t)size, NULL);
     } else if (status == KERNEL_E_CANCELLED) {
         return atomic_load_explicit(&call->cancelled, memory_order_acquire);
     }
@@ -48,14 +48,16 @@ static int here_take_turn(kernel__call_t *call, kernel_function_t *function)
 static kernel_result_t *here_run(kernel__call_t *call)
 {
     kernel_function_t *function = atomic_load_explicit(&call->function, memory_order_relaxed);
-    int status = here_take_turn(call, function);
+    int status = kernel__call_stop_status(call);
     kernel_result_t *result;
 
     if (status == KP_OK) {
+        status = here_take_turn(call, function);
+    }
+    if (status == KP_OK) {
         (void)kernel__call_run(call, &status);
-        if (status != KP_OK && kernel__call_stop_status(call) == KP_E_TIMEOUT) {
-            status = KP_E_TIMEOUT;
-            call->pub.status = KP_E_TIMEOUT;
+        if (status != KP_OK && kernel__call_stop_status(call) != KP_OK) {
+            status = kernel__call_stop_status(call);
         }
     }
     result = kernel__call_result(call, status);
@@ -89,15 +91,15 @@ static kernel_result_t *here_filter(kernel__call_t *call, kernel_call_t *operati
             if (second == NULL) {
                 result = kernel__result_error(KERNEL_E_UNAVAILABLE, "cannot call %s once more",
                                               context.function->full_name);
+                result = kernel__filter_after(&context, result);
                 break;
             }
             if (operation != NULL) {
-                (void)pthread_mutex_lock(&operation->lock);
-                kernel__call_drop(operation->call);
-                operation->call = second;
-                kernel__call_keep(second);
-                (void)pthread_mutex_unlock(&operation->lock);
-                kernel__call_set_operation(second, operation);
+                int stopped = kernel__operation_again(operation, second);
+
+                if (stopped != KP_OK) {
+                    kernel__call_cancel(second, stopped); /* here_run() will not run it */
+                }
             }
             kernel__filter_retry(&context, second);
         }
@@ -140,9 +142,11 @@ static kernel_result_t *call_inline(const kernel__request_t *request)
     call = kernel__request_prepare(request, operation, &result);
     if (call != NULL) {
         kernel__call_keep(call);
+        (void)pthread_mutex_lock(&operation->lock);
         operation->call = call;
+        (void)pthread_mutex_unlock(&operation->lock);
         kernel__call_set_operation(call, operation);
-        kernel__cancel_link(operation->cancel, operation);
+        kernel__operation_open(operation);
         chain = atomic_load_explicit(&operation->kernel->filters.chain, memory_order_acquire);
         result = chain == NULL ? here_run(call)
                                : here_filter(call, operation, chain,
@@ -193,42 +197,49 @@ static kernel_result_t *waiting_sleep(kernel_call_t *operation)
     return outcome;
 }
 
-static kernel_result_t *waiting_filter(kernel_call_t *operation)
+/* A filter wants a second attempt. */
+static kernel_result_t *waiting_try_again(kernel_call_t *operation)
 {
     kernel_filter_context_t *filter = &operation->filter;
-    kernel_result_t *result = NULL;
-    kernel__call_t *second;
+    kernel__call_t *second = kernel__request_again(filter->call);
+    kernel_result_t *result;
+    int stopped;
 
-    while (result == NULL) {
-        result = filter->chain != NULL ? kernel__filter_before(filter) : NULL;
-        if (result == NULL) {
-            kernel__operation_begin(operation);
-            result = waiting_sleep(operation);
-        } else {
-            kernel__call_abort(operation->call);
-        }
-        if (filter->chain == NULL) {
-            return result;
-        }
-        result = kernel__filter_after(filter, result);
-        if (result != NULL) {
-            return result;
-        }
-        second = kernel__request_again(filter->call);
-        if (second == NULL) {
-            return kernel__result_error(KERNEL_E_UNAVAILABLE, "cannot call %s once more",
-                                        operation->function->full_name);
-        }
-        kernel__filter_retry(filter, second);
-        kernel__call_set_operation(second, operation);
-        (void)pthread_mutex_lock(&operation->lock);
-        kernel__call_keep(second);
-        operation->retried = operation->call;
-        operation->call = second;
-        operation->is_settled = false;
-        (void)pthread_mutex_unlock(&operation->lock);
+    if (second == NULL) {
+        result = kernel__result_error(KERNEL_E_UNAVAILABLE, "cannot call %s once more",
+                                      operation->function->full_name);
+        return kernel__filter_after(filter, result);
     }
-    return result;
+    kernel__filter_retry(filter, second);
+    result = kernel__filter_before(filter);
+    if (result != NULL) {
+        result = kernel__filter_after(filter, result);
+        kernel__call_abort(second);
+        return result;
+    }
+    stopped = kernel__operation_again(operation, second);
+    if (stopped != KP_OK) {
+        kernel__call_finish(second, stopped);
+    } else {
+        kernel__operation_begin(operation, second);
+    }
+    return kernel__filter_after(filter, waiting_sleep(operation));
+}
+
+static kernel_result_t *waiting_filter(kernel_call_t *operation, kernel__call_t *call)
+{
+    kernel_filter_context_t *filter = &operation->filter;
+    kernel_result_t *result = kernel__filter_before(filter);
+
+    if (result != NULL) {
+        kernel__call_abort(call);
+    } else {
+        kernel__operation_open(operation);
+        kernel__operation_begin(operation, call);
+        result = waiting_sleep(operation);
+    }
+    result = kernel__filter_after(filter, result);
+    return result != NULL ? result : waiting_try_again(operation);
 }
 
 static kernel_result_t *call_waiting(const kernel__request_t *request)
@@ -247,9 +258,14 @@ static kernel_result_t *call_waiting(const kernel__request_t *request)
     is_inside = kernel__instance_enter(plugin) == KERNEL_OK;
     call = kernel__request_prepare(request, operation, &result);
     if (call != NULL) {
-        kernel__operation_attach(operation, call, (call->pub.flags & KP_CALL_FROM_MODEL) != 0);
-        kernel__cancel_link(operation->cancel, operation);
-        result = waiting_filter(operation);
+        kernel__operation_attach(operation, call);
+        if (operation->filter.chain != NULL) {
+            result = waiting_filter(operation, call);
+        } else {
+            kernel__operation_open(operation);
+            kernel__operation_begin(operation, call);
+            result = waiting_sleep(operation);
+        }
     }
     kernel__operation_detach(operation);
     kernel__operation_drop(operation);

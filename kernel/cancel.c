@@ -1,8 +1,9 @@
 /*
  * cancel.c - a host's cancellation: one switch for any number of operations.
  *
- * It does not hold its operations, they hold it: one that is being freed leaves
- * the list first, and a trigger keeps only those that are still held by others.
+ * It does not hold its operations, they hold it: one that is over leaves the
+ * list first. A trigger works without the lock, on one operation at a time, which
+ * cannot leave meanwhile: so a kernel is not freed under it.
  */
 #include "cancel.h"
 
@@ -11,11 +12,13 @@
 #include <stdbool.h>
 
 #include "alloc.h"
+#include "clock.h"
 #include "operation.h"
 
 struct kernel_cancel {
     atomic_uint refs;
-    pthread_mutex_t lock; /* guards the next two */
+    pthread_mutex_t lock; /* guards the next three */
+    pthread_cond_t calm;  /* a trigger has done with an operation */
     bool is_triggered;
     kernel_call_t *first;
 };
@@ -27,6 +30,7 @@ kernel_cancel_t *kernel_cancel_new(void)
     if (cancel != NULL) {
         atomic_init(&cancel->refs, 1);
         (void)pthread_mutex_init(&cancel->lock, NULL);
+        kernel__condition_init(&cancel->calm);
     }
     return cancel;
 }
@@ -42,6 +46,7 @@ kernel_cancel_t *kernel__cancel_keep(kernel_cancel_t *cancel)
 void kernel_cancel_free(kernel_cancel_t *cancel)
 {
     if (cancel != NULL && atomic_fetch_sub_explicit(&cancel->refs, 1, memory_order_acq_rel) == 1) {
+        (void)pthread_cond_destroy(&cancel->calm);
         (void)pthread_mutex_destroy(&cancel->lock);
         sk_free(cancel);
     }
@@ -59,6 +64,7 @@ static void cancel_remove(kernel_cancel_t *cancel, kernel_call_t *operation)
     }
     operation->next_of_cancel = NULL;
     operation->previous_of_cancel = NULL;
+    operation->is_linked = false;
 }
 
 void kernel__cancel_link(kernel_cancel_t *cancel, kernel_call_t *operation)
@@ -76,6 +82,7 @@ void kernel__cancel_link(kernel_cancel_t *cancel, kernel_call_t *operation)
             cancel->first->previous_of_cancel = operation;
         }
         cancel->first = operation;
+        operation->is_linked = true;
     }
     (void)pthread_mutex_unlock(&cancel->lock);
     if (is_triggered) {
@@ -85,38 +92,28 @@ void kernel__cancel_link(kernel_cancel_t *cancel, kernel_call_t *operation)
 
 void kernel__cancel_unlink(kernel_cancel_t *cancel, kernel_call_t *operation)
 {
+    if (cancel == NULL) {
+        return;
+    }
     (void)pthread_mutex_lock(&cancel->lock);
-    cancel_remove(cancel, operation);
+    if (operation->is_linked) {
+        cancel_remove(cancel, operation);
+    }
+    while (operation->is_triggered) {
+        (void)kernel__condition_wait(&cancel->calm, &cancel->lock, 0);
+    }
     (void)pthread_mutex_unlock(&cancel->lock);
 }
 
-static bool operation_keep_if_held(kernel_call_t *operation)
-{
-    unsigned refs = atomic_load_explicit(&operation->refs, memory_order_relaxed);
-
-    while (refs != 0) {
-        if (atomic_compare_exchange_weak_explicit(&operation->refs, &refs, refs + 1,
-                                                  memory_order_acquire, memory_order_relaxed)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Take the next operation off the list, held; NULL at the end. */
+/* Take the next operation off the list; it stays held by whoever waits in unlink. */
 static kernel_call_t *cancel_take(kernel_cancel_t *cancel)
 {
-    kernel_call_t *operation;
+    kernel_call_t *operation = cancel->first;
 
-    (void)pthread_mutex_lock(&cancel->lock);
-    cancel->is_triggered = true;
-    do {
-        operation = cancel->first;
-        if (operation != NULL) {
-            cancel_remove(cancel, operation);
-        }
-    } while (operation != NULL && !operation_keep_if_held(operation));
-    (void)pthread_mutex_unlock(&cancel->lock);
+    if (operation != NULL) {
+        cancel_remove(cancel, operation);
+        operation->is_triggered = true;
+    }
     return operation;
 }
 
@@ -127,8 +124,16 @@ void kernel_cancel_trigger(kernel_cancel_t *cancel)
     if (cancel == NULL) {
         return;
     }
+    (void)kernel__cancel_keep(cancel); /* the last operation that has it may end meanwhile */
+    (void)pthread_mutex_lock(&cancel->lock);
+    cancel->is_triggered = true;
     while ((operation = cancel_take(cancel)) != NULL) {
+        (void)pthread_mutex_unlock(&cancel->lock);
         kernel__operation_cancel(operation, KERNEL_E_CANCELLED);
-        kernel__operation_drop(operation);
+        (void)pthread_mutex_lock(&cancel->lock);
+        operation->is_triggered = false;
+        (void)pthread_cond_broadcast(&cancel->calm);
     }
+    (void)pthread_mutex_unlock(&cancel->lock);
+    kernel_cancel_free(cancel);
 }

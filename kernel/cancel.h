@@ -10,7 +10,8 @@
 kernel_cancel_t *kernel__cancel_keep(kernel_cancel_t *cancel);
 /* Cancel the operation when the cancellation is triggered, at once if it was. NULL does nothing. */
 void kernel__cancel_link(kernel_cancel_t *cancel, kernel_call_t *operation);
-/* Forget the operation, which is being freed. */
+/* Forget the operation, which is over; waits for a trigger that is at work on it, so that the
+ * kernel may be freed afterwards. NULL, or one that is not linked: does nothing. */
 void kernel__cancel_unlink(kernel_cancel_t *cancel, kernel_call_t *operation);
 
 #endif /* KERNEL_CANCEL_PRIVATE_H */

@@ -112,7 +112,7 @@ static void delivery_clear_fd(const kernel__delivery_t *delivery)
 size_t kernel__delivery_run(kernel_t *kernel)
 {
     kernel__delivery_t *delivery = &kernel->delivery;
-    const kernel_t *outer;
+    kernel__dispatch_t dispatch;
     kernel__task_t *task;
     size_t count = 0;
 
@@ -122,7 +122,7 @@ size_t kernel__delivery_run(kernel_t *kernel)
     delivery->first = NULL;
     delivery->last = &delivery->first;
     (void)pthread_mutex_unlock(&delivery->lock);
-    outer = kernel__dispatch_begin(kernel);
+    kernel__dispatch_begin(&dispatch, kernel);
     while (task != NULL) {
         kernel__task_t *next = task->next;
 
@@ -130,7 +130,7 @@ size_t kernel__delivery_run(kernel_t *kernel)
         task = next;
         count++;
     }
-    kernel__dispatch_end(outer);
+    kernel__dispatch_end(&dispatch);
     return count;
 }
 

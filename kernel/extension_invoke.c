@@ -89,6 +89,18 @@ static int status_for_plugin(kernel_status_t status)
     return status == KERNEL_E_CLOSED || status == KERNEL_E_FORKED ? KP_E_UNAVAILABLE : (int)status;
 }
 
+/* A call that was answered calls nothing any more. */
+static bool parent_is_over(const kernel__request_t *request)
+{
+    bool is_over = kernel__call_is_over(request->parent);
+
+    if (is_over) {
+        kernel__call_misuse(request->parent->kernel, request->parent,
+                            "called a function after the call was over");
+    }
+    return is_over;
+}
+
 /* ---- the asynchronous form ---- */
 
 /* There is no such function: an outcome like others, on the loop thread, with a text. */
@@ -132,7 +144,14 @@ static int invoke_begin(kernel__request_t *request, const char *name, invoke_err
     kernel_call_t *operation = NULL;
     kernel_status_t status;
 
+    if (parent_is_over(request)) {
+        sk_free(errand);
+        return KP_E_CANCELLED;
+    }
     request->function = kernel_find_function(request->parent->kernel, name);
+    if (request->function == NULL) {
+        return invoke_refuse(request, name, errand);
+    }
     status =
         kernel__operation_start(request, errand_on_result, errand, out != NULL ? &operation : NULL);
     if (status != KERNEL_OK) {
@@ -216,9 +235,14 @@ static int invoke_wait(kernel__request_t *request, const char *name, invoke_erra
     kernel_result_t *result;
     kernel_status_t status;
 
-    request->function = kernel_find_function(kernel, name);
-    result = request->function != NULL ? kernel__operation_call(request)
-                                       : kernel__registry_not_found(kernel, name);
+    if (parent_is_over(request)) {
+        result = kernel__result_error(KERNEL_E_CANCELLED, "cannot call %s for a call that is over",
+                                      name);
+    } else {
+        request->function = kernel_find_function(kernel, name);
+        result = request->function != NULL ? kernel__operation_call(request)
+                                           : kernel__registry_not_found(kernel, name);
+    }
     status = kernel_result_status(result);
     errand_report(errand, result);
     kernel_result_free(result);

@@ -64,7 +64,7 @@ static kp_timer *loop_timer(const kp_loop *table, kp_instance *instance, uint64_
 
     (void)table;
     if (!kernel__loop_is_current(&plugin->kernel->loop) || fn == NULL ||
-        atomic_load(&plugin->state) > KERNEL__INSTANCE_CLOSING) {
+        atomic_load(&plugin->is_silenced)) {
         return NULL;
     }
     timer = sk_calloc(1, sizeof(*timer));
@@ -167,10 +167,15 @@ static int errand_begin(loop_errand_t *errand)
 {
     kernel_plugin_t *plugin = errand->plugin;
     kernel_t *kernel = plugin->kernel;
-    kernel_status_t status = errand->on_pool != NULL
-                                 ? kernel__pool_post(&kernel->pool, &errand->task, true)
-                                 : kernel__loop_post(&kernel->loop, &errand->task);
+    kernel_status_t status = KERNEL_OK;
 
+    if (errand->on_loop != NULL) {
+        status = kernel__loop_start(&kernel->loop, NULL);
+    }
+    if (status == KERNEL_OK) {
+        status = errand->on_pool != NULL ? kernel__pool_post(&kernel->pool, &errand->task, true)
+                                         : kernel__loop_post(&kernel->loop, &errand->task);
+    }
     if (status != KERNEL_OK) {
         sk_free(errand);
         kernel__instance_leave(plugin);
@@ -235,9 +240,11 @@ void kernel__extension_loop_release_held(kernel_plugin_t *plugin, bool run)
         loop_errand_t *errand = (loop_errand_t *)(void *)oldest;
 
         oldest = oldest->next;
-        if (run) {
-            (void)errand_begin(errand);
-        } else {
+        if (run && errand_begin(errand) != KP_OK) {
+            kernel__log_write(&plugin->kernel->log, KERNEL_LOG_ERROR,
+                              "what '%s' posted in create() cannot run: no thread is to be had",
+                              plugin->name);
+        } else if (!run) {
             sk_free(errand);
             kernel__instance_leave(plugin);
         }

@@ -15,6 +15,7 @@
 struct kp_hold {
     kp_hold *next; /* of the call (its lock), or of the instance (the kernel's idle_lock) */
     kp_hold *previous;
+    kernel_plugin_t *provider; /* entered, like the user: neither is destroyed before the release */
     kernel_plugin_t *user;
     kernel__call_t *call; /* held; NULL: the instance's */
     kp_stop_fn fn;
@@ -59,12 +60,14 @@ static void hold_unlink(kp_hold *hold)
 static void hold_free(kp_hold *hold)
 {
     kernel_plugin_t *user = hold->user;
+    kernel_plugin_t *provider = hold->provider;
 
     if (hold->call != NULL) {
         kernel__call_drop(hold->call);
     }
     sk_free(hold);
     kernel__instance_leave(user);
+    kernel__instance_leave(provider);
 }
 
 /* Link it unless it is too late; KP_OK or why. */
@@ -97,28 +100,42 @@ static int hold_begin(kp_hold *hold)
     return status;
 }
 
-static int provider_hold(const kp_provider *table, kp_instance *provider, kp_instance *user,
-                         kp_call *call, kp_stop_fn fn, void *arg, kp_hold **out)
+/* With both instances entered. */
+static int hold_new(kernel_plugin_t *provider, kernel_plugin_t *user, kp_hold **out)
 {
-    kernel_plugin_t *plugin = (kernel_plugin_t *)(void *)user;
     kp_hold *hold;
-    int status;
 
-    (void)table;
-    (void)provider;
-    *out = NULL;
-    if (call == NULL && atomic_load(&plugin->state) != KERNEL__INSTANCE_OPEN) {
+    if (kernel__instance_enter_owner(user) != KERNEL_OK) {
         return KP_E_UNAVAILABLE;
     }
-    if (kernel__instance_enter_owner(plugin) != KERNEL_OK) {
+    if (kernel__instance_enter_owner(provider) != KERNEL_OK) {
+        kernel__instance_leave(user);
         return KP_E_UNAVAILABLE;
     }
     hold = sk_calloc(1, sizeof(*hold));
     if (hold == NULL) {
-        kernel__instance_leave(plugin);
+        kernel__instance_leave(user);
+        kernel__instance_leave(provider);
         return KP_E_NO_MEMORY;
     }
-    hold->user = plugin;
+    hold->provider = provider;
+    hold->user = user;
+    *out = hold;
+    return KP_OK;
+}
+
+static int provider_hold(const kp_provider *table, kp_instance *provider, kp_instance *user,
+                         kp_call *call, kp_stop_fn fn, void *arg, kp_hold **out)
+{
+    kp_hold *hold;
+    int status;
+
+    (void)table;
+    *out = NULL;
+    status = hold_new((kernel_plugin_t *)(void *)provider, (kernel_plugin_t *)(void *)user, &hold);
+    if (status != KP_OK) {
+        return status;
+    }
     hold->fn = fn;
     hold->arg = arg;
     if (call != NULL) {

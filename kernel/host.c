@@ -13,7 +13,6 @@
 #include "operation.h"
 #include "text.h"
 
-#define HOST_ERROR_MAX       4096u
 #define HOST_ATTACHMENTS_MAX 64u
 
 static kernel__call_t *host_call(kp_call *pub)
@@ -48,20 +47,11 @@ static void *host_alloc(kp_call *pub, size_t size)
 static void host_fail(kp_call *pub, int code, const char *text, size_t size,
                       const char *detail_json)
 {
-    kernel__call_t *call = host_call(pub);
-    sk_buffer_t repaired = SK_BUFFER_INIT;
+    kernel__call_t *call = host_live(pub, "kp_fail() after the call was over");
 
-    if (atomic_load_explicit(&call->refs, memory_order_acquire) == 0) {
-        kernel__call_misuse(call->kernel, call, "kp_fail() after the call was over");
-        return;
+    if (call != NULL) {
+        kernel__call_fail(call, code, text, size, detail_json);
     }
-    pub->status = code < 0 ? code : KP_E_INTERNAL;
-    sk_utf8_append_repaired(&repaired, text, sk_utf8_cut(text, size, HOST_ERROR_MAX - 1));
-    call->error = kernel__arena_copy(&call->arena, sk_buffer_text(&repaired), repaired.size);
-    sk_buffer_fini(&repaired);
-    call->detail = detail_json != NULL
-                       ? kernel__arena_copy(&call->arena, detail_json, strlen(detail_json))
-                       : NULL;
 }
 
 static void host_complete(kp_call *pub, int status)

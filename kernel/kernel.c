@@ -26,7 +26,7 @@
 #define KERNEL_DOTENV_DEFAULT ".env"
 
 static atomic_uint_least64_t kernel_last_id;
-static _Thread_local const kernel_t *kernel_dispatching; /* whose callbacks run on this thread */
+static _Thread_local const kernel__dispatch_t *kernel_dispatching; /* whose callbacks run here */
 
 /* ---- making ---- */
 
@@ -193,6 +193,18 @@ kernel_status_t kernel__check_open(const kernel_t *kernel, kernel_error_t *error
 
 /* ---- closing ---- */
 
+void kernel__report_end(kernel_t *kernel)
+{
+    if (!atomic_load_explicit(&kernel->is_closing, memory_order_acquire)) {
+        (void)atomic_fetch_sub_explicit(&kernel->unreported, 1, memory_order_release);
+        return; /* the last touch: who frees it may go on from here */
+    }
+    (void)pthread_mutex_lock(&kernel->idle_lock);
+    (void)atomic_fetch_sub_explicit(&kernel->unreported, 1, memory_order_release);
+    (void)pthread_cond_broadcast(&kernel->idle);
+    (void)pthread_mutex_unlock(&kernel->idle_lock);
+}
+
 void kernel__idle_notify(kernel_t *kernel)
 {
     if (atomic_load_explicit(&kernel->is_closing, memory_order_acquire)) {
@@ -212,26 +224,30 @@ static void kernel_begin_closing(kernel_t *kernel)
 static void close_on_report(kernel__task_t *task)
 {
     kernel_t *kernel = (kernel_t *)(void *)((char *)task - offsetof(kernel_t, close_task));
-    kernel_close_cb cb = kernel->close_cb;
-    void *data = kernel->close_data;
 
+    kernel->close_cb(kernel->close_data);
     (void)pthread_mutex_lock(&kernel->idle_lock);
     kernel->is_close_reported = true;
     (void)pthread_cond_broadcast(&kernel->idle);
     (void)pthread_mutex_unlock(&kernel->idle_lock);
-    cb(data);
+}
+
+static bool deadline_has_passed(uint64_t deadline)
+{
+    return deadline != 0 && kernel__clock_now() >= deadline;
 }
 
 static bool close_is_done(kernel_t *kernel)
 {
-    return (atomic_load(&kernel->unreported) == 0 && kernel__registry_active(kernel) == 0) ||
-           kernel__clock_now() >= kernel->close_deadline;
+    return (atomic_load(&kernel->unreported) == 0 && kernel__registry_is_idle(kernel)) ||
+           deadline_has_passed(kernel->close_deadline);
 }
 
 static void close_on_poll(void *data)
 {
     kernel_t *kernel = data;
 
+    kernel__registry_stop(kernel);
     if (!close_is_done(kernel) &&
         kernel__timer_start(&kernel->loop, KERNEL_CLOSE_POLL_MS, close_on_poll, kernel) != NULL) {
         return;
@@ -276,11 +292,15 @@ kernel_status_t kernel_close(kernel_t *kernel, kernel_close_cb cb, void *data)
 static bool free_is_refused(const kernel_t *kernel)
 {
     const kernel__call_t *call = kernel__call_current();
+    const kernel__dispatch_t *dispatch = kernel_dispatching;
 
     while (call != NULL && call->kernel != kernel) {
         call = call->parent;
     }
-    return call != NULL || kernel_dispatching == kernel || kernel__loop_is_current(&kernel->loop);
+    while (dispatch != NULL && dispatch->kernel != kernel) {
+        dispatch = dispatch->outer;
+    }
+    return call != NULL || dispatch != NULL || kernel__loop_is_current(&kernel->loop);
 }
 
 static bool free_is_reported(kernel_t *kernel)
@@ -298,12 +318,12 @@ static bool free_wait_for_reports(kernel_t *kernel, uint64_t deadline)
         (void)kernel__delivery_run(kernel);
         (void)pthread_mutex_lock(&kernel->idle_lock);
         is_reported = free_is_reported(kernel);
-        if (!is_reported && kernel__clock_now() < deadline) {
+        if (!is_reported && !deadline_has_passed(deadline)) {
             (void)kernel__condition_wait(&kernel->idle, &kernel->idle_lock,
                                          kernel__clock_now() + KERNEL_WAIT_NS);
         }
         (void)pthread_mutex_unlock(&kernel->idle_lock);
-        if (is_reported || kernel__clock_now() >= deadline) {
+        if (is_reported || deadline_has_passed(deadline)) {
             return is_reported;
         }
     }
@@ -318,6 +338,7 @@ static void free_in_child(kernel_t *kernel)
 
 void kernel_free(kernel_t *kernel)
 {
+    kernel__dispatch_t dispatch;
     uint64_t deadline;
     bool is_clean;
 
@@ -338,11 +359,11 @@ void kernel_free(kernel_t *kernel)
     atomic_store(&kernel->is_closing, true);
     kernel_begin_closing(kernel);
     deadline = kernel__clock_deadline(kernel->drain_ms);
-    kernel_dispatching = kernel;
+    kernel__dispatch_begin(&dispatch, kernel);
     is_clean = free_wait_for_reports(kernel, deadline);
     is_clean = kernel__registry_remove_all(kernel, deadline) && is_clean;
     (void)kernel__delivery_run(kernel);
-    kernel_dispatching = NULL;
+    kernel__dispatch_end(&dispatch);
     if (!is_clean) {
         kernel__log_write(&kernel->log, KERNEL_LOG_ERROR,
                           "the kernel is leaked: what was named above did not end within %llu ms",
@@ -355,15 +376,14 @@ void kernel_free(kernel_t *kernel)
     kernel_release(kernel);
 }
 
-const kernel_t *kernel__dispatch_begin(const kernel_t *kernel)
+void kernel__dispatch_begin(kernel__dispatch_t *dispatch, const kernel_t *kernel)
 {
-    const kernel_t *outer = kernel_dispatching;
-
-    kernel_dispatching = kernel;
-    return outer;
+    dispatch->kernel = kernel;
+    dispatch->outer = kernel_dispatching;
+    kernel_dispatching = dispatch;
 }
 
-void kernel__dispatch_end(const kernel_t *outer)
+void kernel__dispatch_end(const kernel__dispatch_t *dispatch)
 {
-    kernel_dispatching = outer;
+    kernel_dispatching = dispatch->outer;
 }

@@ -67,8 +67,14 @@ static inline bool kernel__is_forked(const kernel_t *kernel)
 }
 
 /* Around callbacks on a thread of the host's: kernel_free() is refused there. */
-const kernel_t *kernel__dispatch_begin(const kernel_t *kernel);
-void kernel__dispatch_end(const kernel_t *outer);
+typedef struct kernel__dispatch {
+    const kernel_t *kernel;
+    const struct kernel__dispatch *outer;
+} kernel__dispatch_t;
+void kernel__dispatch_begin(kernel__dispatch_t *dispatch, const kernel_t *kernel);
+void kernel__dispatch_end(const kernel__dispatch_t *dispatch);
+/* A callback has run; the kernel may be gone afterwards. */
+void kernel__report_end(kernel_t *kernel);
 /* Something may have become idle. */
 void kernel__idle_notify(kernel_t *kernel);
 /* KERNEL_OK, KERNEL_E_FORKED or KERNEL_E_CLOSED; NULL: KERNEL_E_INVALID. */

@@ -1,14 +1,16 @@
 /*
  * operation.c - one invocation as the host sees it.
  *
- *     kernel__request_prepare      enter the instance, bind the arguments
- *     kernel__operation_begin        hand the call to the thread that runs it
- *     operation_run          that thread runs the function
+ *     kernel__request_prepare     enter the instance, bind the arguments
+ *     kernel__operation_attach    filters see the call
+ *     kernel__operation_open      it may be settled from outside
+ *     kernel__operation_begin     hand the call to the thread that runs it
+ *     operation_run               that thread runs the function
  *     kernel__operation_answered  it has answered ...
  *     kernel__operation_cancel    ... or is given up: whichever is first
- *     operation_settle       decides the outcome
- *     operation_on_settled   filters see it (a started call: on the loop thread)
- *     operation_deliver      chunks, then the outcome, reach the host
+ *     operation_settle            decides the outcome
+ *     operation_on_settled        filters see it (a started call: on the loop thread)
+ *     operation_deliver           chunks, then the outcome, reach the host
  *
  * A waiting caller takes the outcome and runs the filters itself.
  */
@@ -27,7 +29,6 @@
 #define OPERATION_OF(task, member)                                                                 \
     ((kernel_call_t *)(void *)((char *)(task)-offsetof(kernel_call_t, member)))
 
-void kernel__operation_begin(kernel_call_t *operation);
 static void operation_on_begin(kernel__task_t *task);
 static void operation_on_settled(kernel__task_t *task);
 static void operation_deliver(kernel__task_t *task);
@@ -45,6 +46,7 @@ void kernel__operation_detach(kernel_call_t *operation)
     kernel__call_t *call;
     kernel__call_t *retried;
 
+    kernel__cancel_unlink(operation->cancel, operation);
     (void)pthread_mutex_lock(&operation->lock);
     call = operation->call;
     retried = operation->retried;
@@ -66,10 +68,6 @@ void kernel__operation_detach(kernel_call_t *operation)
 
 static void operation_free(kernel_call_t *operation)
 {
-    if (operation->cancel != NULL) {
-        kernel__cancel_unlink(operation->cancel, operation);
-        kernel_cancel_free(operation->cancel);
-    }
     while (operation->chunks != NULL) {
         kernel__chunk_t *chunk = operation->chunks;
 
@@ -77,6 +75,7 @@ static void operation_free(kernel_call_t *operation)
         sk_free(chunk);
     }
     kernel__operation_detach(operation);
+    kernel_cancel_free(operation->cancel);
     kernel_result_free(operation->outcome);
     kernel_args_free(operation->context);
     (void)pthread_cond_destroy(&operation->changed);
@@ -190,12 +189,69 @@ static void operation_go_on(kernel_call_t *operation)
     operation_finalise(operation);
 }
 
+/* What the function is told when its operation is given up. */
+static int operation_stop_status(kernel_status_t status)
+{
+    return status == KERNEL_E_TIMEOUT ? KP_E_TIMEOUT : KP_E_CANCELLED;
+}
+
+int kernel__operation_again(kernel_call_t *operation, kernel__call_t *second)
+{
+    kernel_status_t stopped;
+    bool was_ready;
+
+    kernel__call_set_operation(second, operation);
+    kernel__call_keep(second);
+    (void)pthread_mutex_lock(&operation->lock);
+    operation->retried = operation->call; /* has the arguments */
+    operation->call = second;
+    operation->is_settled = false;
+    was_ready = operation->is_ready;
+    operation->is_ready = true;
+    (void)pthread_mutex_unlock(&operation->lock);
+    if (!was_ready) {
+        kernel__cancel_link(operation->cancel, operation);
+    }
+    (void)pthread_mutex_lock(&operation->lock);
+    stopped = operation->stopped;
+    (void)pthread_mutex_unlock(&operation->lock);
+    return stopped == KERNEL_OK ? KP_OK : operation_stop_status(stopped);
+}
+
+/* A filter wants a second attempt: NULL when it is under way, else the outcome. */
+static kernel_result_t *operation_try_again(kernel_call_t *operation)
+{
+    kernel_filter_context_t *filter = &operation->filter;
+    kernel__call_t *second = kernel__request_again(filter->call);
+    kernel_result_t *answer;
+    int status;
+
+    if (second == NULL) {
+        answer = kernel__result_error(KERNEL_E_UNAVAILABLE, "cannot call %s once more",
+                                      operation->function->full_name);
+        return kernel__filter_after(filter, answer);
+    }
+    kernel__filter_retry(filter, second);
+    answer = kernel__filter_before(filter);
+    if (answer != NULL) {
+        answer = kernel__filter_after(filter, answer);
+        kernel__call_abort(second);
+        return answer;
+    }
+    status = kernel__operation_again(operation, second);
+    if (status != KP_OK) {
+        kernel__call_finish(second, status);
+    } else {
+        kernel__operation_arm(operation);
+        kernel__operation_begin(operation, second);
+    }
+    return NULL;
+}
+
 static void operation_on_settled(kernel__task_t *task)
 {
     kernel_call_t *operation = OPERATION_OF(task, settle_task);
     kernel_result_t *outcome;
-    kernel__call_t *first;
-    kernel__call_t *second;
 
     (void)pthread_mutex_lock(&operation->lock);
     outcome = operation->outcome;
@@ -204,38 +260,14 @@ static void operation_on_settled(kernel__task_t *task)
 
     outcome = kernel__filter_after(&operation->filter, outcome);
     if (outcome == NULL) {
-        first = operation->filter.call;
-        second = kernel__request_again(first);
-        if (second == NULL) {
-            outcome = kernel__result_error(KERNEL_E_UNAVAILABLE, "cannot call %s once more",
-                                           operation->function->full_name);
-        } else {
-            kernel__filter_retry(&operation->filter, second);
-            outcome = kernel__filter_before(&operation->filter);
-            if (outcome != NULL) {
-                kernel__call_keep(second);
-                kernel__call_abort(second);
-                outcome = kernel__filter_after(&operation->filter, outcome);
-                kernel__call_drop(second);
-            } else {
-                kernel__call_set_operation(second, operation);
-                (void)pthread_mutex_lock(&operation->lock);
-                kernel__call_keep(second);
-                operation->retried = operation->call;
-                operation->call = second;
-                operation->is_settled = false;
-                (void)pthread_mutex_unlock(&operation->lock);
-                kernel__operation_arm(operation);
-                kernel__operation_begin(operation);
-                kernel__operation_drop(operation);
-                return;
-            }
-        }
+        outcome = operation_try_again(operation);
     }
-    (void)pthread_mutex_lock(&operation->lock);
-    operation->outcome = outcome;
-    (void)pthread_mutex_unlock(&operation->lock);
-    operation_finalise(operation);
+    if (outcome != NULL) {
+        (void)pthread_mutex_lock(&operation->lock);
+        operation->outcome = outcome;
+        (void)pthread_mutex_unlock(&operation->lock);
+        operation_finalise(operation);
+    }
     kernel__operation_drop(operation);
 }
 
@@ -263,6 +295,9 @@ static kernel_result_t *operation_cancel_result(const kernel_call_t *operation,
                                         (unsigned long long)operation->timeout_ms);
         }
         return kernel__result_error(status, "%s did not answer before its caller's deadline", name);
+    case KERNEL_E_NO_MEMORY:
+        return kernel__result_error(
+            status, "the call of %s was given up: no memory to watch its deadline", name);
     case KERNEL_E_CLOSED:
         return kernel__result_error(
             status, "the call of %s was given up: the kernel is being closed", name);
@@ -276,10 +311,21 @@ static kernel_result_t *operation_cancel_result(const kernel_call_t *operation,
 
 void kernel__operation_cancel(kernel_call_t *operation, kernel_status_t status)
 {
-    kernel__call_t *call = NULL;
+    kernel__call_t *call;
+    bool is_open;
     bool is_first = false;
 
-    if (operation->kind != KERNEL__OPERATION_INLINE) {
+    (void)pthread_mutex_lock(&operation->lock);
+    if (operation->stopped == KERNEL_OK) {
+        operation->stopped = status;
+    }
+    is_open = operation->is_ready && !operation->is_settled;
+    call = operation->call;
+    if (call != NULL) {
+        kernel__call_keep(call);
+    }
+    (void)pthread_mutex_unlock(&operation->lock);
+    if (is_open && operation->kind != KERNEL__OPERATION_INLINE) {
         kernel_result_t *result = operation_cancel_result(operation, status);
 
         is_first = operation_settle(operation, NULL, result);
@@ -287,14 +333,8 @@ void kernel__operation_cancel(kernel_call_t *operation, kernel_status_t status)
             kernel_result_free(result);
         }
     }
-    (void)pthread_mutex_lock(&operation->lock);
-    call = operation->call;
     if (call != NULL) {
-        kernel__call_keep(call);
-    }
-    (void)pthread_mutex_unlock(&operation->lock);
-    if (call != NULL) {
-        kernel__call_cancel(call, status == KERNEL_E_TIMEOUT ? KP_E_TIMEOUT : KP_E_CANCELLED);
+        kernel__call_cancel(call, operation_stop_status(status));
         kernel__call_drop(call);
     }
     if (is_first && operation->kind == KERNEL__OPERATION_STARTED) {
@@ -313,7 +353,7 @@ static void operation_run(kernel_call_t *operation)
         static const char text[] =
             "no thread is free for this call: too many calls wait for others";
 
-        kernel__host.fail(&call->pub, (int)operation->begin_status, text, sizeof(text) - 1, NULL);
+        kernel__call_fail(call, (int)operation->begin_status, text, sizeof(text) - 1, NULL);
         status = (int)operation->begin_status;
     }
     if (status != 0 || kernel__call_run(call, &status)) {
@@ -366,7 +406,7 @@ static void operation_queue_for_turn(kernel_call_t *operation)
                     "the function KP_F_CONCURRENT if it guards its state itself",
                     operation->function->full_name, plugin->name);
     if (status == KERNEL_E_WOULD_DEADLOCK) {
-        kernel__host.fail(&call->pub, KP_E_WOULD_DEADLOCK, text, (size_t)size, NULL);
+        kernel__call_fail(call, KP_E_WOULD_DEADLOCK, text, (size_t)size, NULL);
     }
     kernel__call_finish(call, (int)status);
     kernel__operation_drop(operation);
@@ -389,10 +429,9 @@ static void operation_on_begin_quick(kernel__task_t *task)
 }
 
 /* Hand the call to the thread that runs it; the task holds the operation. */
-void kernel__operation_begin(kernel_call_t *operation)
+void kernel__operation_begin(kernel_call_t *operation, kernel__call_t *call)
 {
     kernel_function_t *function = operation->function;
-    kernel__call_t *call = operation->call;
     kernel_status_t status = KERNEL_OK;
 
     kernel__operation_keep(operation);
@@ -417,17 +456,38 @@ void kernel__operation_begin(kernel_call_t *operation)
     }
 }
 
-/* The operation's own reference of the first record, of a retry's, and what the filters hold. */
-void kernel__operation_attach(kernel_call_t *operation, kernel__call_t *call, bool from_model)
+void kernel__operation_attach(kernel_call_t *operation, kernel__call_t *call)
 {
     kernel__filter_chain_t *chain =
         atomic_load_explicit(&operation->kernel->filters.chain, memory_order_acquire);
 
     kernel__call_keep(call);
+    (void)pthread_mutex_lock(&operation->lock);
     operation->call = call;
+    (void)pthread_mutex_unlock(&operation->lock);
     kernel__call_set_operation(call, operation);
     if (chain != NULL) {
-        kernel__filter_begin(&operation->filter, chain, operation->function, call, from_model);
+        kernel__filter_begin(&operation->filter, chain, operation->function, call,
+                             (call->pub.flags & KP_CALL_FROM_MODEL) != 0);
+    }
+}
+
+void kernel__operation_open(kernel_call_t *operation)
+{
+    const kernel__call_t *parent = operation->call->parent;
+    kernel_status_t stopped;
+    int of_parent = KP_OK;
+
+    if (parent != NULL) { /* cancelled before this child could be told */
+        of_parent = atomic_load_explicit(&parent->cancelled, memory_order_acquire);
+    }
+    (void)pthread_mutex_lock(&operation->lock);
+    operation->is_ready = true;
+    stopped = operation->stopped != KERNEL_OK ? operation->stopped : (kernel_status_t)of_parent;
+    (void)pthread_mutex_unlock(&operation->lock);
+    kernel__cancel_link(operation->cancel, operation);
+    if (stopped != KERNEL_OK) {
+        kernel__operation_cancel(operation, stopped);
     }
 }
 
@@ -437,24 +497,17 @@ static void operation_start_prepared(kernel_call_t *operation, kernel__call_t *c
 {
     kernel_result_t *answer;
 
-    kernel__operation_attach(operation, call, (call->pub.flags & KP_CALL_FROM_MODEL) != 0);
+    kernel__operation_attach(operation, call);
     answer = operation->filter.chain != NULL ? kernel__filter_before(&operation->filter) : NULL;
-    if (operation->deadline != 0) {
-        kernel__operation_arm(operation);
-    }
     if (answer != NULL) {
-        bool is_first = operation_settle(operation, NULL, answer);
-
+        (void)operation_settle(operation, NULL, answer); /* nobody else may, yet */
         kernel__call_abort(call);
-        if (is_first) {
-            operation_go_on(operation);
-        } else {
-            kernel_result_free(answer);
-        }
+        operation_go_on(operation);
         return;
     }
-    kernel__operation_begin(operation);
-    kernel__cancel_link(operation->cancel, operation);
+    kernel__operation_open(operation);
+    kernel__operation_arm(operation);
+    kernel__operation_begin(operation, call);
 }
 
 kernel_status_t kernel__operation_start(const kernel__request_t *request, kernel_invoke_cb cb,
@@ -488,7 +541,11 @@ kernel_status_t kernel__operation_start(const kernel__request_t *request, kernel
         kernel_function_t *by =
             atomic_load_explicit(&request->parent->function, memory_order_relaxed);
 
-        (void)kernel__instance_enter_owner(by->plugin);
+        if (kernel__instance_enter_owner(by->plugin) != KERNEL_OK) {
+            kernel__operation_drop(operation);
+            kernel__operation_drop(operation);
+            return KERNEL_E_UNAVAILABLE;
+        }
         operation->user = by->plugin;
     }
     (void)atomic_fetch_add_explicit(&kernel->unreported, 1, memory_order_seq_cst);
@@ -531,8 +588,7 @@ static void operation_deliver(kernel__task_t *task)
     }
     kernel__operation_drop(operation);
     if (is_report) {
-        (void)atomic_fetch_sub_explicit(&kernel->unreported, 1, memory_order_seq_cst);
-        kernel__idle_notify(kernel);
+        kernel__report_end(kernel);
     }
 }
 
@@ -559,6 +615,9 @@ static void operation_on_arm(kernel__task_t *task)
         operation->timer = kernel__timer_start(&operation->kernel->loop,
                                                kernel__clock_ms_until(operation->deadline),
                                                operation_on_deadline, operation);
+        if (operation->timer == NULL) {
+            kernel__operation_cancel(operation, KERNEL_E_NO_MEMORY);
+        }
     }
     if (operation->timer == NULL) {
         kernel__operation_drop(operation);

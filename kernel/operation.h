@@ -58,6 +58,8 @@ struct kernel_call {
     pthread_cond_t changed;
     kernel__call_t *call;    /* held; the present execution */
     kernel__call_t *retried; /* held; the first one, which has the arguments */
+    kernel_status_t stopped; /* not KERNEL_OK: given up, and so is every attempt that follows */
+    bool is_ready;           /* filters have let it pass: it may be settled from outside */
     bool is_settled;         /* `outcome` stands; filters may yet replace it */
     bool is_final;           /* nothing replaces it any more */
     bool is_reported;
@@ -69,8 +71,10 @@ struct kernel_call {
     kernel__chunk_t **last_chunk;
     unsigned chunk_count;
     kernel_cancel_t *cancel;       /* held */
-    kernel_call_t *next_of_cancel; /* guarded by the cancellation's lock */
+    kernel_call_t *next_of_cancel; /* guarded by the cancellation's lock, like the next three */
     kernel_call_t *previous_of_cancel;
+    bool is_linked;
+    bool is_triggered;          /* a trigger is at work on it */
     kernel__timer_t *timer;     /* [thread: loop] */
     kernel__call_t *begin_call; /* what begin_task runs; held by its own execution */
     kernel__task_t begin_task;
@@ -105,11 +109,16 @@ int kernel__operation_emit(kernel_call_t *operation, uint32_t kind, const kp_val
 kernel_call_t *kernel__operation_new(const kernel__request_t *request,
                                      kernel__operation_kind_t kind);
 /* Take a prepared record as the present execution; begins the filters' way. */
-void kernel__operation_attach(kernel_call_t *operation, kernel__call_t *call, bool from_model);
+void kernel__operation_attach(kernel_call_t *operation, kernel__call_t *call);
+/* From here on cancellation, deadline and removal may settle it; what came before takes effect. */
+void kernel__operation_open(kernel_call_t *operation);
+/* Take a second record in the place of the first, for a retry. Not KP_OK: the operation was given
+ * up, the second is to end with this status and not to run. */
+int kernel__operation_again(kernel_call_t *operation, kernel__call_t *second);
 /* Let go of all that belongs to the kernel: it may be gone when the host lets go of its handle. */
 void kernel__operation_detach(kernel_call_t *operation);
 /* Hand the present execution to the thread that runs it. */
-void kernel__operation_begin(kernel_call_t *operation);
+void kernel__operation_begin(kernel_call_t *operation, kernel__call_t *call);
 /* See that chunks and outcome are delivered. */
 void kernel__operation_schedule(kernel_call_t *operation);
 /* With the lock held, which is let go of meanwhile: hand out the chunks that wait. */

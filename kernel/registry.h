@@ -66,7 +66,12 @@ struct kernel_plugin {
     pthread_mutex_t lock;    /* guards `held` */
     kernel__task_t *held;    /* posts of create(), until it has returned; the newest first */
     struct kp_timer *timers; /* [thread: loop] */
-    struct kp_hold *holds;   /* [thread: loop] without a call */
+    atomic_bool is_silenced; /* no timer begins any more */
+    struct kp_hold *holds;   /* guarded by `lock`; without a call */
+
+    kernel__task_t end_task; /* something for the loop thread that the remover waits for */
+    void (*end_fn)(kernel_plugin_t *plugin);
+    bool is_end_done; /* guarded by the kernel's idle_lock */
 };
 
 struct kernel_service {
@@ -111,8 +116,10 @@ kernel_plugin_t *kernel__registry_service(kernel_t *kernel, const char *type);
 void kernel__registry_close(kernel_t *kernel);
 /* Remove all instances, the last one added first, until `deadline`; false when one was leaked. */
 bool kernel__registry_remove_all(kernel_t *kernel, uint64_t deadline);
-/* Operations of all instances that have not ended. */
-long kernel__registry_active(kernel_t *kernel);
+/* Has all that runs in the instances ended? */
+bool kernel__registry_is_idle(kernel_t *kernel);
+/* Tell everything that runs, in all instances, to stop. [thread: loop] */
+void kernel__registry_stop(kernel_t *kernel);
 /* The text for a name that is not there, with the closest one. */
 kernel_result_t *kernel__registry_not_found(const kernel_t *kernel, const char *name);
 

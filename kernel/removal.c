@@ -2,7 +2,8 @@
  * removal.c - counting what runs in an instance, and ending it.
  *
  *     kernel__registry_remove  refuse new calls ...
- *     instance_end             cancel, wait, silence timers, destroy, wait
+ *     instance_quiesce         cancel and wait
+ *     instance_destroy         silence timers, destroy, wait
  *     instance_leak            or give up on what does not end
  */
 #include <stddef.h>
@@ -11,7 +12,8 @@
 #include "error.h"
 #include "kernel_state.h"
 
-#define REMOVAL_WAIT_NS (5u * KERNEL__NS_PER_MS) /* a leave may go unnoticed that long */
+#define REMOVAL_WAIT_NS  (5u * KERNEL__NS_PER_MS)  /* a leave may go unnoticed that long */
+#define REMOVAL_AGAIN_NS (20u * KERNEL__NS_PER_MS) /* until what runs is told to stop once more */
 
 /* ---- counting what runs ---- */
 
@@ -91,42 +93,45 @@ static bool instance_wait(kernel_plugin_t *plugin, const atomic_long *count, uin
 
 /* ---- removing ---- */
 
-typedef struct errand { /* something for the loop thread that the remover waits for */
-    kernel__task_t task;
-    kernel_plugin_t *plugin;
-    void (*fn)(kernel_plugin_t *plugin);
-    bool is_done; /* guarded by idle_lock */
-} errand_t;
-
 static void errand_on_loop(kernel__task_t *task)
 {
-    errand_t *errand = (errand_t *)(void *)((char *)task - offsetof(errand_t, task));
-    kernel_t *kernel = errand->plugin->kernel;
+    kernel_plugin_t *plugin =
+        (kernel_plugin_t *)(void *)((char *)task - offsetof(kernel_plugin_t, end_task));
+    kernel_t *kernel = plugin->kernel;
 
-    errand->fn(errand->plugin);
+    plugin->end_fn(plugin);
     (void)pthread_mutex_lock(&kernel->idle_lock);
-    errand->is_done = true;
+    plugin->is_end_done = true;
     (void)pthread_cond_broadcast(&kernel->idle);
     (void)pthread_mutex_unlock(&kernel->idle_lock);
 }
 
-static void instance_on_loop(kernel_plugin_t *plugin, void (*fn)(kernel_plugin_t *plugin))
+/* Have the loop thread run `fn`; false when it did not in time: something blocks it. */
+static bool instance_on_loop(kernel_plugin_t *plugin, void (*fn)(kernel_plugin_t *plugin),
+                             uint64_t deadline)
 {
     kernel_t *kernel = plugin->kernel;
-    errand_t errand = {.task = {.run = errand_on_loop}, .plugin = plugin, .fn = fn};
     bool is_running;
+    bool in_time = true;
 
     (void)pthread_mutex_lock(&kernel->loop.lock);
     is_running = kernel->loop.state == KERNEL__LOOP_RUNNING;
     (void)pthread_mutex_unlock(&kernel->loop.lock);
-    if (!is_running || kernel__loop_post(&kernel->loop, &errand.task) != KERNEL_OK) {
-        return; /* without a loop thread there is nothing of its to end */
+    plugin->end_task.run = errand_on_loop;
+    plugin->end_fn = fn;
+    plugin->is_end_done = false;
+    if (!is_running || kernel__loop_post(&kernel->loop, &plugin->end_task) != KERNEL_OK) {
+        return true; /* without a loop thread there is nothing of its to end */
     }
+    kernel__pool_block_enter(&kernel->pool);
     (void)pthread_mutex_lock(&kernel->idle_lock);
-    while (!errand.is_done) {
-        (void)kernel__condition_wait(&kernel->idle, &kernel->idle_lock, 0);
+    while (!plugin->is_end_done && in_time) {
+        in_time = kernel__condition_wait(&kernel->idle, &kernel->idle_lock, deadline);
     }
+    in_time = plugin->is_end_done;
     (void)pthread_mutex_unlock(&kernel->idle_lock);
+    kernel__pool_block_leave(&kernel->pool);
+    return in_time;
 }
 
 static kernel_status_t instance_leak(kernel_plugin_t *plugin, kernel_error_t *error)
@@ -144,28 +149,54 @@ static kernel_status_t instance_leak(kernel_plugin_t *plugin, kernel_error_t *er
                              plugin->name, atomic_load(&plugin->active));
 }
 
-static kernel_status_t instance_end(kernel_plugin_t *plugin, uint64_t deadline,
-                                    kernel_error_t *error)
+/* Operations that the loop thread can tell to stop. */
+static void instance_stop_holds(kernel_plugin_t *plugin)
 {
-    kernel__call_cancel_all(plugin->kernel, plugin,
-                            atomic_load(&plugin->kernel->is_closing) ? KERNEL_E_CLOSED
-                                                                     : KERNEL_E_UNAVAILABLE);
-    instance_on_loop(plugin, kernel__provider_stop_instance);
-    if (!instance_wait(plugin, &plugin->active, deadline)) {
-        return instance_leak(plugin, error);
+    kernel__provider_stop_instance(plugin);
+    kernel__call_stop_holds(plugin->kernel, plugin);
+}
+
+/* Cancel and wait, again and again: what began just before the instance closed may not have been
+ * there to be told. False when it did not all end in time. */
+static bool instance_quiesce(kernel_plugin_t *plugin, uint64_t deadline)
+{
+    kernel_t *kernel = plugin->kernel;
+    kernel_status_t status =
+        atomic_load(&kernel->is_closing) ? KERNEL_E_CLOSED : KERNEL_E_UNAVAILABLE;
+
+    for (;;) {
+        uint64_t again = kernel__clock_now() + REMOVAL_AGAIN_NS;
+
+        kernel__call_cancel_all(kernel, plugin, status);
+        if (!instance_on_loop(plugin, instance_stop_holds, deadline)) {
+            return false;
+        }
+        if (instance_wait(plugin, &plugin->active, kernel__clock_earlier(again, deadline))) {
+            return true;
+        }
+        if (deadline != 0 && kernel__clock_now() >= deadline) {
+            return false;
+        }
     }
-    instance_on_loop(plugin, kernel__extension_loop_silence);
-    if (!instance_wait(plugin, &plugin->active, deadline)) {
+}
+
+/* Nothing runs in it any more, and nobody can begin anything but its own destroy(). */
+static kernel_status_t instance_destroy(kernel_plugin_t *plugin, uint64_t deadline,
+                                        kernel_error_t *error)
+{
+    atomic_store_explicit(&plugin->is_silenced, true, memory_order_seq_cst);
+    if (!instance_on_loop(plugin, kernel__extension_loop_silence, deadline) ||
+        !instance_wait(plugin, &plugin->active, deadline)) {
         return instance_leak(plugin, error);
     }
     if (plugin->descriptor.destroy != NULL && plugin->descriptor.create != NULL) {
         plugin->descriptor.destroy(&plugin->pub);
     }
     if (!instance_wait(plugin, &plugin->active, deadline) || /* what destroy() posted */
-        !instance_wait(plugin, &plugin->resources, deadline)) {
+        !instance_wait(plugin, &plugin->resources, deadline) ||
+        !instance_on_loop(plugin, kernel__extension_loop_forget, deadline)) {
         return instance_leak(plugin, error);
     }
-    instance_on_loop(plugin, kernel__extension_loop_forget);
     atomic_store_explicit(&plugin->state, KERNEL__INSTANCE_REMOVED, memory_order_seq_cst);
     return KERNEL_OK;
 }
@@ -201,7 +232,10 @@ kernel_status_t kernel__registry_remove(kernel_plugin_t *plugin, uint64_t deadli
         return kernel__error_set(error, KERNEL_E_UNAVAILABLE,
                                  "cannot remove '%s': it was removed before", plugin->name);
     }
-    return instance_end(plugin, deadline, error);
+    if (!instance_quiesce(plugin, deadline)) {
+        return instance_leak(plugin, error);
+    }
+    return instance_destroy(plugin, deadline, error);
 }
 
 kernel_status_t kernel_remove_plugin(kernel_plugin_t *plugin, kernel_error_t *error)
@@ -233,7 +267,14 @@ void kernel__registry_close(kernel_t *kernel)
     (void)pthread_rwlock_unlock(&registry->lock);
 }
 
-bool kernel__registry_remove_all(kernel_t *kernel, uint64_t deadline)
+/* Is what was leaked earlier over after all? */
+static bool instance_is_over(kernel_plugin_t *plugin)
+{
+    return atomic_load(&plugin->active) == 0 && atomic_load(&plugin->resources) == 0 &&
+           !kernel__call_any(plugin->kernel, plugin);
+}
+
+static bool registry_quiesce_all(kernel_t *kernel, uint64_t deadline)
 {
     kernel__registry_t *registry = &kernel->registry;
     bool is_clean = true;
@@ -242,26 +283,71 @@ bool kernel__registry_remove_all(kernel_t *kernel, uint64_t deadline)
         kernel_plugin_t *plugin = registry->instances[i];
         unsigned state = atomic_load(&plugin->state);
 
-        if (state == KERNEL__INSTANCE_CLOSING &&
-            instance_end(plugin, deadline, NULL) != KERNEL_OK) {
+        if (state == KERNEL__INSTANCE_CLOSING && !instance_quiesce(plugin, deadline)) {
+            (void)instance_leak(plugin, NULL);
             is_clean = false;
         } else if (state == KERNEL__INSTANCE_LEAKED) {
-            is_clean = is_clean && atomic_load(&plugin->active) == 0 &&
-                       atomic_load(&plugin->resources) == 0;
+            is_clean = instance_is_over(plugin) && is_clean;
         }
     }
     return is_clean;
 }
 
-long kernel__registry_active(kernel_t *kernel)
+static bool registry_destroy_all(kernel_t *kernel, bool of_services, uint64_t deadline)
 {
     kernel__registry_t *registry = &kernel->registry;
-    long active = 0;
+    bool is_clean = true;
+
+    for (size_t i = registry->count; i-- > 0;) {
+        kernel_plugin_t *plugin = registry->instances[i];
+
+        if (plugin->is_service == of_services &&
+            atomic_load(&plugin->state) == KERNEL__INSTANCE_CLOSING) {
+            is_clean = instance_destroy(plugin, deadline, NULL) == KERNEL_OK && is_clean;
+        }
+    }
+    return is_clean;
+}
+
+bool kernel__registry_remove_all(kernel_t *kernel, uint64_t deadline)
+{
+    bool is_clean = registry_quiesce_all(kernel, deadline);
+    uint64_t again = kernel__clock_deadline(kernel->drain_ms);
+
+    /* Services last: they may have been added later than the plugins that use them. */
+    is_clean = registry_destroy_all(kernel, false, again) && is_clean;
+    return is_clean && registry_destroy_all(kernel, true, again);
+}
+
+bool kernel__registry_is_idle(kernel_t *kernel)
+{
+    kernel__registry_t *registry = &kernel->registry;
+    bool is_idle = !kernel__call_any(kernel, NULL);
 
     (void)pthread_rwlock_rdlock(&registry->lock);
-    for (size_t i = 0; i < registry->count; i++) {
-        active += atomic_load(&registry->instances[i]->active);
+    for (size_t i = 0; i < registry->count && is_idle; i++) {
+        is_idle = atomic_load(&registry->instances[i]->active) == 0;
     }
     (void)pthread_rwlock_unlock(&registry->lock);
-    return active;
+    return is_idle;
+}
+
+void kernel__registry_stop(kernel_t *kernel)
+{
+    kernel__registry_t *registry = &kernel->registry;
+
+    kernel__call_cancel_all(kernel, NULL, KERNEL_E_CLOSED);
+    for (size_t i = 0;; i++) {
+        kernel_plugin_t *plugin = NULL;
+
+        (void)pthread_rwlock_rdlock(&registry->lock);
+        if (i < registry->count) {
+            plugin = registry->instances[i];
+        }
+        (void)pthread_rwlock_unlock(&registry->lock);
+        if (plugin == NULL) {
+            return;
+        }
+        instance_stop_holds(plugin);
+    }
 }

@@ -79,7 +79,7 @@ kernel__call_t *kernel__request_prepare_here(const kernel__request_t *request,
     return call;
 }
 
-static void request_inherit(const kernel__request_t *request, const kernel_call_t *operation,
+static void request_inherit(const kernel__request_t *request, kernel_call_t *operation,
                             kernel__call_t *call)
 {
     if (request->parent != NULL) {
@@ -87,7 +87,7 @@ static void request_inherit(const kernel__request_t *request, const kernel_call_
     }
     call->deadline = operation->deadline;
     if (operation->context != NULL) {
-        call->context = operation->context;
+        kernel__call_set_context(call, operation);
     }
     if (operation->on_chunk != NULL) {
         call->pub.flags |= KP_CALL_STREAM;
@@ -132,7 +132,6 @@ kernel__call_t *kernel__request_prepare(const kernel__request_t *request, kernel
     return call;
 }
 
-/* A second record for a retry, with the arguments of the first, which stays held. */
 kernel__call_t *kernel__request_again(kernel__call_t *first)
 {
     kernel_function_t *function = atomic_load_explicit(&first->function, memory_order_relaxed);
@@ -152,6 +151,6 @@ kernel__call_t *kernel__request_again(kernel__call_t *first)
     call->pub.argv = first->pub.argv;
     call->pub.flags = first->pub.flags;
     call->deadline = first->deadline;
-    call->context = first->context;
+    kernel__call_set_context(call, first->context_owner);
     return call;
 }

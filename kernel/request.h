@@ -24,8 +24,8 @@ typedef struct kernel__request {
     const kernel_invoke_options_t *options; /* NULL: none; else complete */
 } kernel__request_t;
 
-/* Enter the instance and take a record with bound arguments; `operation` gives deadline and context.
- * NULL: *result_out says why not. */
+/* Enter the instance and take a record with bound arguments; `operation` gives deadline and
+ * context. NULL: *result_out says why not. */
 kernel__call_t *kernel__request_prepare(const kernel__request_t *request, kernel_call_t *operation,
                                         kernel_result_t **result_out);
 /* The same for a call that ends on this thread: it borrows its arguments, is not counted by its

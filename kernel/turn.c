@@ -190,7 +190,7 @@ kernel_status_t kernel__turn_queue(kernel__turns_t *turns, kernel__turn_t *turn,
 
 bool kernel__turn_abandon(kernel__turns_t *turns, kernel__call_t *call)
 {
-    bool was_waiting = false;
+    bool is_callers = false;
 
     (void)pthread_mutex_lock(&turns->lock);
     if (call->wait != NULL) {
@@ -198,13 +198,13 @@ bool kernel__turn_abandon(kernel__turns_t *turns, kernel__call_t *call)
 
         turn_dequeue(wait);
         wait->is_abandoned = true;
-        was_waiting = true;
+        is_callers = wait->condition == NULL;
         if (wait->condition != NULL) {
             (void)pthread_cond_signal(wait->condition);
         }
     }
     (void)pthread_mutex_unlock(&turns->lock);
-    return was_waiting;
+    return is_callers;
 }
 
 static void turn_hand_over(kernel__turn_t *turn)

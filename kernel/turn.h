@@ -61,8 +61,8 @@ kernel_status_t kernel__turn_wait(kernel__turns_t *turns, kernel__turn_t *turn,
 kernel_status_t kernel__turn_queue(kernel__turns_t *turns, kernel__turn_t *turn,
                                    struct kernel__call *call, kernel__turn_wait_t *wait,
                                    void (*granted)(kernel__turn_wait_t *wait));
-/* Leave the queue, if the call is in one: true when its `granted` will not be called, so that its end
- * is the caller's. A sleeping thread wakes with KERNEL_E_CANCELLED and goes on by itself: false. */
+/* Leave the queue, if the call is in one: true when its `granted` will not be called, so that its
+ * end is the caller's. A sleeping thread wakes with KERNEL_E_CANCELLED and goes on by itself. */
 bool kernel__turn_abandon(kernel__turns_t *turns, struct kernel__call *call);
 /* Give it to the next. */
 void kernel__turn_give(kernel__turns_t *turns, kernel__turn_t *turn, struct kernel__call *call);
