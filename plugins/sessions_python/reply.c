@@ -74,7 +74,7 @@ bool reply_read(reply_t *reply, const char *body, size_t size, char *error, size
     }
     reply_read_images(reply);
     reply_judge(reply);
-    if (reply->status.failed || reply->out.failed || reply->err.failed ||
+    if (reply->lacks_memory || reply->status.failed || reply->out.failed || reply->err.failed ||
         reply->error_code.failed || reply->error_message.failed) {
         (void)snprintf(error, error_size, "memory ran out");
         return false;
@@ -379,11 +379,12 @@ static bool image_types(reply_image_t *image, const sk_json_span_t *format, size
     return true;
 }
 
-/* Many encoders break base64 into lines. */
-static void decode_base64(sk_buffer_t *out, const sk_json_span_t *text)
+/* Many encoders break base64 into lines. Nothing is appended if it is none; false: no memory. */
+static bool decode_base64(sk_buffer_t *out, const sk_json_span_t *text)
 {
     sk_buffer_t base64 = SK_BUFFER_INIT;
     size_t kept = 0;
+    bool has_memory = false;
 
     sk_json_string_append(&base64, text);
     for (size_t i = 0; i < base64.size; i++) {
@@ -391,10 +392,12 @@ static void decode_base64(sk_buffer_t *out, const sk_json_span_t *text)
             base64.data[kept++] = base64.data[i];
         }
     }
-    if (!base64.failed && kept > 0 && !sk_base64_decode(base64.data, kept, out)) {
-        sk_buffer_fini(out);
+    if (!base64.failed && kept > 0) {
+        (void)sk_base64_decode(base64.data, kept, out);
     }
+    has_memory = !base64.failed && !out->failed;
     sk_buffer_fini(&base64);
+    return has_memory;
 }
 
 static void read_image(reply_t *reply, const sk_json_span_t *value)
@@ -410,7 +413,7 @@ static void read_image(reply_t *reply, const sk_json_span_t *value)
         member(value, "base64_data", &data) && data.type == SK_JSON_STRING &&
         image_types(image, &format, reply->image_count + 1)) {
         image->at = value->text;
-        decode_base64(&image->data, &data);
+        reply->lacks_memory = !decode_base64(&image->data, &data) || reply->lacks_memory;
         reply->image_count++;
     }
 }

@@ -39,6 +39,7 @@ typedef struct reply {
     sk_json_span_t session_state; /* "kept" or "lost" after a timeout, local pools */
     const char *failure;          /* "exception", "timeout", "aborted"; NULL: none, or not known */
     bool succeeded;
+    bool lacks_memory; /* for an image */
     reply_image_t images[REPLY_IMAGE_MAX];
     size_t image_count;
 } reply_t;

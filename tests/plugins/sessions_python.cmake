@@ -4,6 +4,8 @@ pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET openssl)
 foreach(part code_cleanup endpoint remote_error reply)
     semkernel_test(plugins/sessions_python_${part}_test LIBS sessions_python_parts)
 endforeach()
+semkernel_test(plugins/sessions_python_memory_test LIBS sessions_python_parts
+               SOURCES support/fail_alloc.c)
 semkernel_fuzz(fuzz/sessions_python_code_cleanup_fuzz LIBS sessions_python_parts)
 semkernel_fuzz(fuzz/sessions_python_reply_fuzz LIBS sessions_python_parts)
 
