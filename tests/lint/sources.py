@@ -11,6 +11,7 @@ import sys
 # What may stand at the top, besides dotfiles and build trees.
 TOP = {"kernel", "services", "plugins", "samples", "tests", "docs", "CMakeLists.txt",
        "README.md", "LICENSE", "Makefile"}
+DOTFILES = {".clang-format", ".clang-tidy", ".gitignore"}
 
 
 def files(top, *endings):
@@ -19,6 +20,7 @@ def files(top, *endings):
     for folder, subfolders, names in os.walk(top):
         if folder == top:
             subfolders[:] = [name for name in subfolders if name in TOP or name == ".ci"]
+            names = [name for name in names if name in TOP or name in DOTFILES]
         subfolders[:] = sorted(name for name in subfolders if name != "__pycache__")
         for name in names:
             path = os.path.relpath(os.path.join(folder, name), top)

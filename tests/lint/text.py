@@ -1,6 +1,7 @@
 """text.py TOP - form of all text files: characters, line lengths, words, top folder."""
 import os
 import re
+import subprocess
 import sys
 
 import sources
@@ -43,10 +44,20 @@ def check(findings, path, text):
         findings.add(path, text.count("\n") + 1, "no newline at the end; add one")
 
 
+def at_top(top):
+    """What the project keeps at its top; where git does not know, what lies there."""
+    try:
+        listed = subprocess.run(["git", "-c", "safe.directory=*", "-C", top, "ls-files"],
+                                capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return os.listdir(top)
+    return {path.split("/")[0] for path in listed.stdout.splitlines()}
+
+
 def main(top):
     findings = sources.Findings()
     checked = 0
-    for name in sorted(os.listdir(top)):
+    for name in sorted(at_top(top)):
         if name not in sources.TOP and not name.startswith((".", "build")):
             findings.add(name, 1, "does not belong at the top; move it into one of the folders")
     own = os.path.join("tests", "lint", "text.py")
