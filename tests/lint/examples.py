@@ -53,9 +53,20 @@ def check_block(findings, top, compiler, path, line, kind, words, body):
             findings.add(path, line, f"does not compile:\n{done.stderr.strip()}")
 
 
+def check_index(findings, top):
+    """Whoever reads README.md hears of every sample."""
+    readme = sources.read(top, "README.md") if "README.md" in sources.files(top) else ""
+    samples = {path.split("/")[1] for path in sources.files(top, ".c")
+               if path.startswith("samples/")}
+    for sample in sorted(samples):
+        if sample not in readme:
+            findings.add("README.md", 1, f"does not mention samples/{sample}; say what it shows")
+
+
 def main(top, compiler):
     findings = sources.Findings()
     checked = 0
+    check_index(findings, top)
     for path in sources.files(top, ".md"):
         text = sources.read(top, path)
         for match in BLOCK.finditer(text):

@@ -84,6 +84,7 @@ CASES = [
     ("unused", "kernel/a.c", "int a(void)\n{\n    return 1;\n}\n", "a is used in this file alone"),
     ("unused", "kernel/a.c", "static int a(void)\n{\n}\nint main(void)\n{\n}\n", None),
 
+    ("examples", "samples/a/a.c", "int a;\n", "does not mention samples/a"),
     ("examples", "README.md", "```c\n#include <stdio.h>\nint a;\n```\n", None),
     ("examples", "README.md", "```c\n#include <stdio.h>\nint a\n```\n", "does not compile"),
     ("examples", "README.md", "```c\nint a;\n```\n", "cannot be compiled"),
