@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/files.h"
+
 #define TEXT(status, result, out, err)                                                             \
     "Status:\n" status "\nResult:\n" result "\nStdout:\n" out "\nStderr:\n" err
 
@@ -214,6 +216,20 @@ static void pool_that_dies_ends_the_call_and_the_next_starts_another(void)
     interpreter_free(&first);
 }
 
+static void pool_that_is_killed_leaves_no_files(void)
+{
+    file_path_t directory = temp_dir_new();
+
+    CHECK_EQ(setenv("TMPDIR", directory.text, 1), 0);
+    CHECK_EQ(unsetenv("XDG_RUNTIME_DIR"), 0);
+    start(NULL);
+    CHECK(rmdir(directory.text) != 0); /* it is in use */
+    CHECK_EQ(kill(interpreter_pool_pid(&first), SIGKILL), 0);
+    interpreter_wait_for_log(&first, "ended by itself");
+    interpreter_free(&first);
+    CHECK_EQ(rmdir(directory.text), 0);
+}
+
 static void cancelled_code_is_interrupted_and_keeps_the_variables(void)
 {
     running_t running;
@@ -416,6 +432,7 @@ TESTS(TEST(printed_text_comes_back_as_four_parts), TEST(last_expression_is_the_r
       TEST(instances_of_one_kernel_share_the_pool_but_no_session), TEST(two_kernels_have_two_pools),
       TEST(identifier_of_odd_characters_is_a_session_like_any_other),
       TEST(pool_that_dies_ends_the_call_and_the_next_starts_another),
+      TEST(pool_that_is_killed_leaves_no_files),
       TEST(cancelled_code_is_interrupted_and_keeps_the_variables),
       TEST(deadline_of_the_call_beats_the_execution),
       TEST(calls_at_the_same_time_take_turns_in_the_session), TEST(pool_ends_with_the_kernel),

@@ -10,9 +10,9 @@
 #include <json.h>
 #include <text.h>
 
-#define TAIL_MAX 4096
-#define LINE_MAX 1000 /* of a complaint that is passed on */
-#define PREFIX   "semkernel-sessiond: "
+#define TAIL_MAX      4096
+#define COMPLAINT_MAX 1000 /* of a complaint that is passed on */
+#define PREFIX        "semkernel-sessiond: "
 
 static char *copy_member(const sk_json_span_t *root, const char *name, char *error,
                          size_t error_size)
@@ -104,5 +104,5 @@ void complaint_write(sk_buffer_t *out, const sk_buffer_t *tail)
     if ((size_t)(end - at) > strlen(PREFIX) && memcmp(at, PREFIX, strlen(PREFIX)) == 0) {
         at += strlen(PREFIX);
     }
-    sk_utf8_append_repaired(out, at, sk_utf8_cut(at, (size_t)(end - at), LINE_MAX));
+    sk_utf8_append_repaired(out, at, sk_utf8_cut(at, (size_t)(end - at), COMPLAINT_MAX));
 }

@@ -20,10 +20,12 @@
 #include <kernel/service.h>
 
 #include <inttypes.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <alloc.h>
 #include <buffer.h>
@@ -32,7 +34,7 @@
 
 #define PROGRAM           "semkernel-sessiond"
 #define EXIT_NO_SANDBOX   78
-#define LINE_MAX          65536
+#define ANNOUNCEMENT_MAX  65536
 #define QUICK_MS          10000 /* an end before that counts as a failure to start */
 #define FAILURES_FREE     3
 #define BACK_OFF_FIRST_MS 1000
@@ -359,7 +361,7 @@ static void pool_on_output(void *arg, kp_process *process, uint32_t stream, cons
     }
     if (end != NULL) {
         pool_on_line(module, (size_t)(end - module->line.data));
-    } else if (module->line.size > LINE_MAX || module->line.failed) {
+    } else if (module->line.size > ANNOUNCEMENT_MAX || module->line.failed) {
         pool_on_line(module, module->line.size);
     }
 }
@@ -424,6 +426,26 @@ static void pool_on_death(module_t *module, const kp_process_exit *end)
     module->failure_status = KP_E_UNAVAILABLE;
 }
 
+/* A program that was killed could not take its socket and its own directory away. */
+static void pool_remove_remains(const module_t *module)
+{
+    static const char own[] = "/semkernel-sessions-";
+    char path[PATH_MAX];
+    char *slash = NULL;
+
+    if (module->announcement.socket == NULL ||
+        (size_t)snprintf(path, sizeof(path), "%s", module->announcement.socket) >= sizeof(path)) {
+        return;
+    }
+    (void)unlink(path);
+    slash = strrchr(path, '/');
+    *slash = '\0';
+    slash = strrchr(path, '/');
+    if (slash != NULL && strncmp(slash, own, strlen(own)) == 0) {
+        (void)rmdir(path);
+    }
+}
+
 static void module_finish_closing(module_t *module)
 {
     (void)pthread_mutex_lock(&module->intake);
@@ -441,6 +463,9 @@ static void pool_on_exit(void *arg, kp_process *process, const kp_process_exit *
     pool_stop_deadline(module);
     module->process = NULL;
     module->state = POOL_IDLE;
+    if (end->signal != 0) {
+        pool_remove_remains(module);
+    }
     announcement_fini(&module->announcement);
     sk_buffer_clear(&module->line);
     if (before == POOL_STARTING) {
@@ -458,8 +483,6 @@ static void pool_on_exit(void *arg, kp_process *process, const kp_process_exit *
 }
 
 /* ---- the instance ---- */
-
-extern char **environ;
 
 /* What the program needs of this process's environment. The rest stays here: the host's keys and
  * tokens are nobody else's. */
