@@ -31,8 +31,8 @@ extern "C" {
 KERNEL_API void kernel_args_free(kernel_args_t *args);
 
 /*
- * Make an empty set of arguments. NULL when memory runs out, which the call
- * that would use it reports.
+ * Make an empty set of arguments. NULL when memory runs out; a call with NULL
+ * is one without arguments.
  *
  * [thread: any] [owned: kernel_args_free]
  */

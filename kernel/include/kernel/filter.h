@@ -11,7 +11,7 @@
  *
  * Both run on a thread that takes part in the call: `before` where the call is
  * started, `after` where the caller waits or, for kernel_invoke_async(), on the
- * kernel's loop thread or one of its pool. They must not block there for long.
+ * kernel's loop thread, as does `before` of a retry. They must not block there.
  */
 #ifndef KERNEL_FILTER_H
 #define KERNEL_FILTER_H

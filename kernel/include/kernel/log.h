@@ -2,9 +2,9 @@
  * kernel/log.h - what the kernel has to say.
  *
  * Nothing is printed unless asked: by a function in kernel_options_t, or by the
- * environment variable SEMKERNEL_LOG=debug|info|warn|error, which writes to
- * standard error. Log lines hold names, numbers and lengths, never code, tokens
- * or secrets.
+ * environment variable SEMKERNEL_LOG=trace|debug|info|warn|error, which writes
+ * to standard error. Log lines hold names, numbers and lengths, never code,
+ * tokens or secrets.
  */
 #ifndef KERNEL_LOG_H
 #define KERNEL_LOG_H

@@ -559,7 +559,7 @@ static inline void kp_log(kp_instance *i, int level, const char *fmt, ...)
  *               (integer, b, "Second addend"))
  *   { return a + b; }
  *
- *   KP_PLUGIN("Math", "1.0.0", "Integer arithmetic.", add)
+ *   KP_PLUGIN("Math", "1.0.0", "Integer arithmetic.", add);
  *
  * Result words: integer number boolean string object array bytes none
  *               status (set the result yourself, return a KP_ code)
