@@ -5,20 +5,28 @@
  *     engine_on_ready        a descriptor is ready: let libcurl act
  *     engine_on_timer        libcurl tells when it wants to be called
  *     http__engine_run       call it then, take the transfers that have ended
- *     http__engine_own_socket, http__engine_close_socket
+ *     http__engine_on_open, http__engine_on_close
  *                            a connection's descriptor comes and goes
  *
  * Watching and unwatching a descriptor costs system calls. A kept connection is
  * therefore still watched when libcurl no longer asks for it (lazy polling): the
  * next request finds it so. If something comes on it meanwhile, the watch is
- * paused. This is possible only for connections, whose closing is seen here;
- * other descriptors, such as the resolver's, are unwatched at once.
+ * paused.
+ *
+ * A watch must never outlive its descriptor: the loop would end the process, or
+ * watch whatever gets the number next. libcurl 7.88 tells of the closing of a
+ * connection that stands, but not of one that it was still making, nor of its
+ * resolver's descriptors. So only a connection that carried a request, and is
+ * still the socket that was opened, keeps its watch; and a number that is opened
+ * while it is known here was closed in between.
  */
 #include <assert.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <sys/stat.h>
 
 #include <kernel/plugin.h>
 #include <kernel/service.h>
@@ -35,7 +43,7 @@ typedef struct engine_socket {
     kp_watch *watch; /* NULL: none */
     uint32_t armed;  /* KP_POLL_: what the watch waits for */
     uint32_t wanted; /* what libcurl wants; 0: nothing */
-    bool is_owned;   /* a connection, closed by http__engine_close_socket() */
+    ino_t identity;  /* of a connection's socket; 0: something else */
 } engine_socket_t;
 
 struct http__engine {
@@ -43,7 +51,6 @@ struct http__engine {
     CURLM *multi;
     engine_socket_t **sockets; /* owned; by descriptor; NULL: not seen */
     size_t socket_capacity;
-    size_t socket_count;
     http__transfer_t *kept[ENGINE_TRANSFERS_KEPT]; /* whose handles will be used again */
     size_t kept_count;
     uint64_t due_at;
@@ -59,10 +66,18 @@ static int engine_on_timer(CURLM *multi, long ms, void *data);
 
 static pthread_once_t engine_once = PTHREAD_ONCE_INIT;
 static CURLcode engine_prepared;
+static const char *engine_ca_file; /* libcurl's, constant; NULL: it has none */
 
 static void engine_prepare(void)
 {
+    const curl_version_info_data *about = NULL;
+
     engine_prepared = curl_global_init(CURL_GLOBAL_DEFAULT);
+    about = curl_version_info(CURLVERSION_NOW);
+    if (about->age >= CURLVERSION_SEVENTH && about->cainfo != NULL &&
+        access(about->cainfo, R_OK) == 0) {
+        engine_ca_file = about->cainfo;
+    }
 }
 
 bool http__engine_prepare(void)
@@ -108,7 +123,9 @@ void http__engine_free(http__engine_t *engine)
     http__engine_enter(engine);
     (void)curl_multi_cleanup(engine->multi);
     http__engine_leave(engine);
-    assert(engine->socket_count == 0);
+    for (size_t i = 0; i < engine->socket_capacity; i++) {
+        assert(engine->sockets[i] == NULL);
+    }
     sk_free(engine->sockets);
     sk_free(engine);
 }
@@ -133,14 +150,14 @@ bool http__engine_is_busy(const http__engine_t *engine)
     return engine->depth > 0;
 }
 
-size_t http__engine_socket_count(const http__engine_t *engine)
-{
-    return engine->socket_count;
-}
-
 const http__config_t *http__engine_config(const http__engine_t *engine)
 {
     return &engine->client->config;
+}
+
+const char *http__engine_ca_file(const http__engine_t *engine)
+{
+    return engine->client->config.ca_file != NULL ? engine->client->config.ca_file : engine_ca_file;
 }
 
 http__transfer_t *http__engine_take_kept(http__engine_t *engine)
@@ -202,7 +219,6 @@ static engine_socket_t *engine_add_socket(http__engine_t *engine, curl_socket_t 
         sock->engine = engine;
         sock->fd = fd;
         engine->sockets[fd] = sock;
-        engine->socket_count++;
     }
     return sock;
 }
@@ -216,7 +232,6 @@ static void engine_remove_socket(http__engine_t *engine, engine_socket_t *sock)
         poll->unwatch(poll, sock->watch);
     }
     engine->sockets[sock->fd] = NULL;
-    engine->socket_count--;
     sk_free(sock);
 }
 
@@ -238,30 +253,46 @@ static bool engine_watch(engine_socket_t *sock, uint32_t events)
     return true;
 }
 
-/* Nobody wants it for now. */
-static void engine_rest_socket(http__engine_t *engine, engine_socket_t *sock)
+/* What tells one socket from another that has its number later; 0: it is closed. */
+static ino_t engine_identity(curl_socket_t fd)
 {
-    sock->wanted = 0;
-    if (!sock->is_owned) {
-        engine_remove_socket(engine, sock);
-    } else if (sock->watch != NULL) {
-        bool is_kept = engine->client->config.is_polling_lazily;
+    struct stat about;
 
-        (void)engine_watch(sock, is_kept ? sock->armed & KP_POLL_READABLE : 0);
+    return fstat(fd, &about) == 0 ? about.st_ino : 0;
+}
+
+/* Nobody wants it for now. Is it a connection that somebody will want again? */
+static void engine_rest_socket(http__engine_t *engine, engine_socket_t *sock,
+                               const http__transfer_t *transfer)
+{
+    bool is_kept = engine->client->config.is_polling_lazily && http__transfer_is_sent(transfer) &&
+                   sock->identity != 0 && sock->identity == engine_identity(sock->fd);
+
+    sock->wanted = 0;
+    if (!is_kept || !engine_watch(sock, sock->armed & KP_POLL_READABLE)) {
+        engine_remove_socket(engine, sock);
     }
 }
 
-bool http__engine_own_socket(http__engine_t *engine, curl_socket_t fd)
+bool http__engine_on_open(http__engine_t *engine, curl_socket_t fd)
 {
-    engine_socket_t *sock = engine_add_socket(engine, fd);
+    engine_socket_t *sock = engine_find_socket(engine, fd);
+    uint32_t wanted = 0;
 
     if (sock != NULL) {
-        sock->is_owned = true;
+        wanted = sock->wanted; /* libcurl takes it for watched, so it will not ask again */
+        engine_remove_socket(engine, sock);
     }
-    return sock != NULL;
+    sock = engine_add_socket(engine, fd);
+    if (sock == NULL) {
+        return false;
+    }
+    sock->identity = engine_identity(fd);
+    sock->wanted = wanted;
+    return wanted == 0 || engine_watch(sock, wanted);
 }
 
-int http__engine_close_socket(void *data, curl_socket_t fd)
+int http__engine_on_close(void *data, curl_socket_t fd)
 {
     http__engine_t *engine = data;
     engine_socket_t *sock = engine_find_socket(engine, fd);
@@ -280,9 +311,10 @@ static int engine_on_want(CURL *easy, curl_socket_t fd, int what, void *data, vo
     http__transfer_t *transfer = NULL;
 
     (void)socket_data;
+    (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
     if (what == CURL_POLL_REMOVE) {
         if (sock != NULL) {
-            engine_rest_socket(engine, sock);
+            engine_rest_socket(engine, sock, transfer);
         }
         return 0;
     }
@@ -297,7 +329,6 @@ static int engine_on_want(CURL *easy, curl_socket_t fd, int what, void *data, vo
                        ((what & CURL_POLL_OUT) != 0 ? KP_POLL_WRITABLE : 0);
     }
     if (sock == NULL || !engine_watch(sock, sock->wanted)) {
-        (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
         http__transfer_on_watch_failed(transfer);
     }
     return 0;

@@ -27,7 +27,5 @@ bool http__engine_is_busy(const http__engine_t *engine);
 uint64_t http__engine_due_at(const http__engine_t *engine);
 /* Let libcurl do what is due, and report the transfers that have ended. */
 void http__engine_run(http__engine_t *engine, uint64_t now);
-/* How many connections stand open. */
-size_t http__engine_socket_count(const http__engine_t *engine);
 
 #endif /* HTTP_ENGINE_PRIVATE_H */

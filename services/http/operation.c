@@ -298,7 +298,10 @@ void http__operation_resume(kp_http_op *op)
     op->is_paused = false;
     op->last_io = http__now();
     operation_arm(op);
-    if (op->transfer != NULL && http__transfer_is_held(op->transfer)) {
+    if (op->has_ended) {
+        http__operation_settle(op, KP_OK, "%s", "");
+        http__client_kick(op->client);
+    } else if (op->transfer != NULL && http__transfer_is_held(op->transfer)) {
         operation_add_due(op);
         http__client_kick(op->client);
     }
@@ -419,7 +422,10 @@ void http__operation_on_end(kp_http_op *op, const http__failure_t *failure)
         return;
     }
     if (failure == NULL) {
-        http__operation_settle(op, KP_OK, "%s", "");
+        op->has_ended = true;
+        if (!op->is_paused) { /* the end of the body, too, waits for resume() */
+            http__operation_settle(op, KP_OK, "%s", "");
+        }
         return;
     }
     while (failure->is_lookup && op->lookup.leads != NULL &&

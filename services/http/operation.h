@@ -65,6 +65,7 @@ struct kp_http_op {
     kp_http_header *headers;  /* owned; made at the end */
     size_t header_count;
     bool is_paused;
+    bool has_ended; /* whole */
 
     /* the outcome */
     int status;

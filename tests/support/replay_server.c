@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -683,7 +684,10 @@ static void *replay_main(void *data)
     replay_server_t *server = data;
     struct pollfd *fds = calloc(REPLAY_CONNECTIONS_MAX + 2, sizeof(*fds));
     bool is_alive = fds != NULL;
+    sigset_t signals;
 
+    (void)sigfillset(&signals); /* OpenSSL writes to sockets that nobody reads any more */
+    (void)pthread_sigmask(SIG_SETMASK, &signals, NULL);
     while (is_alive) {
         size_t count = server->connection_count;
 

@@ -494,6 +494,31 @@ static void without_lazy_polling_it_works_the_same(void)
     replay_server_free(server);
 }
 
+/* Nobody listens on ::1; the number of its descriptor is used again for 127.0.0.1. */
+static void a_host_whose_first_address_refuses_is_reached_at_its_second(void)
+{
+    static const replay_answer_t answer = OK_HI;
+    replay_answer_t last = OK_HI;
+    stage_t stage;
+    char url[128];
+
+    last.end = REPLAY_CLOSE;
+    stage_open(&stage, "GET", "/", &answer);
+    replay_server_set(stage.server, "/last", &last);
+    for (int i = 0; i < 30; i++) {
+        exchange_t exchange;
+
+        (void)snprintf(url, sizeof(url), "http://localhost%s%s", strrchr(stage.url, ':'),
+                       i % 3 == 0 ? "last" : "");
+        exchange_init(&exchange, "GET", url);
+        exchange_run(&stage.client, &exchange);
+        CHECK_STR(sk_buffer_text(&exchange.error), "");
+        CHECK_STR(sk_buffer_text(&exchange.body), "hi");
+        exchange_fini(&exchange);
+    }
+    stage_close(&stage);
+}
+
 static void a_unix_socket_replaces_the_connection_alone(void)
 {
     static const replay_answer_t answer = OK_HI;
@@ -687,6 +712,7 @@ TESTS(TEST(a_get_brings_status_headers_and_body), TEST(each_method_is_sent_as_it
       TEST(a_stream_is_not_compressed_nor_what_the_plugin_asked_for),
       TEST(chunks_come_in_order_and_only_they_carry_the_body), TEST(a_connection_is_used_again),
       TEST(without_lazy_polling_it_works_the_same),
+      TEST(a_host_whose_first_address_refuses_is_reached_at_its_second),
       TEST(a_unix_socket_replaces_the_connection_alone),
       TEST(tls_works_with_a_trusted_certificate_and_its_connection_is_used_again),
       TEST(a_proxy_gets_the_request_unless_its_host_is_excepted),

@@ -25,7 +25,6 @@ static void on_progress(void *arg, kp_http_op *op, uint64_t sent, uint64_t send_
     plan->on_progress(plan, sent, send_total, received, receive_total);
 }
 
-/* Completing may free the call's arguments, but not the plan, which is the test's. */
 static void on_done(void *arg, const kp_http_response *response)
 {
     requester_plan_t *plan = arg;
@@ -38,7 +37,8 @@ static void on_done(void *arg, const kp_http_response *response)
         plan->on_done(plan, response);
     }
     if (!is_waited_for) {
-        kp_complete(call, status);
+        kp_complete(call, status); /* the plan may be gone by now */
+        return;
     }
     (void)pthread_mutex_lock(&plan->lock);
     plan->outcome = status;
