@@ -614,6 +614,13 @@ void kernel__call_complete(kernel__call_t *call, int status)
 
 /* ---- the result ---- */
 
+int kernel__call_status(const kernel__call_t *call, int status)
+{
+    int stopped = status == KP_OK ? KP_OK : kernel__call_stop_status(call);
+
+    return stopped != KP_OK ? stopped : status;
+}
+
 static kernel_result_t *call_result_error(kernel__call_t *call, const kernel_function_t *function,
                                           int status)
 {
@@ -801,7 +808,7 @@ void kernel__call_abort(kernel__call_t *call)
 
 void kernel__call_finish(kernel__call_t *call, int status)
 {
-    kernel_result_t *result = kernel__call_result(call, status);
+    kernel_result_t *result = kernel__call_result(call, kernel__call_status(call, status));
 
     atomic_store_explicit(&call->phase, KERNEL__CALL_COMPLETED, memory_order_release);
     kernel__operation_answered(call->operation, call, result);

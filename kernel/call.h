@@ -145,6 +145,9 @@ kernel__call_t *kernel__call_current(void);
  * written; false: it is pending, kernel__operation_answered() will be called.
  */
 bool kernel__call_run(kernel__call_t *call, int *status_out);
+/* The status to report for the function's own: one that fails when it was asked to stop was
+ * cancelled, or too late. */
+int kernel__call_status(const kernel__call_t *call, int status);
 /* What the function answered, as a result that owns its memory. Never NULL. */
 kernel_result_t *kernel__call_result(kernel__call_t *call, int status);
 /* The execution is over, or never was: gives the turn, lets go of the operation and the parent. The

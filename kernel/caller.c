@@ -56,9 +56,7 @@ static kernel_result_t *here_run(kernel__call_t *call)
     }
     if (status == KP_OK) {
         (void)kernel__call_run(call, &status);
-        if (status != KP_OK && kernel__call_stop_status(call) != KP_OK) {
-            status = kernel__call_stop_status(call);
-        }
+        status = kernel__call_status(call, status);
     }
     result = kernel__call_result(call, status);
     kernel__call_end(call);

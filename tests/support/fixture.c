@@ -19,7 +19,10 @@ struct fixture_log {
     pthread_cond_t more;
     char *lines[LOG_LINES]; /* owned */
     size_t count;
+    fixture_log_t *next; /* of those that are left */
 };
+
+static fixture_log_t *left; /* of leaked kernels, which may write to them yet */
 
 /* ---- the log ---- */
 
@@ -167,6 +170,8 @@ void fixture_leave(fixture_t *fixture)
 {
     kernel_args_free(fixture->args);
     kernel_free(fixture->kernel);
+    fixture->log->next = left;
+    left = fixture->log;
     *fixture = (fixture_t){0};
 }
 

@@ -46,8 +46,7 @@ fixture_t fixture_new(void);
 fixture_t fixture_with_plugin(const char *type);
 /* Frees the kernel: what was to come has come. */
 void fixture_free(fixture_t *fixture);
-/* The same for a kernel that cannot be freed, because something in it never ends: it is leaked, and
- * so is its log. */
+/* The same for a kernel that cannot be freed, because something in it never ends: its log stays. */
 void fixture_leave(fixture_t *fixture);
 
 kernel_plugin_t *fixture_add(fixture_t *fixture, const char *type, const char *name);
