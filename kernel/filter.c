@@ -200,6 +200,24 @@ static kernel_result_t *filter_take_result(kernel_filter_context_t *context)
     return result;
 }
 
+/* What takes the function's place; takes `answer`, which may be NULL. */
+static kernel_result_t *filter_answer(const kernel_filter_context_t *context,
+                                      const filter_entry_t *entry,
+                                      kernel_filter_verdict_t verdict, kernel_result_t *answer)
+{
+    if (verdict != KERNEL_FILTER_ANSWER) {
+        kernel_result_free(answer);
+        return kernel__result_error(KERNEL_E_INTERNAL,
+                                    "filter '%s' answered %d before the call of %s, where only "
+                                    "KERNEL_FILTER_CONTINUE and KERNEL_FILTER_ANSWER are known",
+                                    entry->name, (int)verdict, context->function->full_name);
+    }
+    return answer != NULL ? answer
+                          : kernel__result_error(KERNEL_E_DENIED,
+                                                 "filter '%s' refused the call of %s", entry->name,
+                                                 context->function->full_name);
+}
+
 kernel_result_t *kernel__filter_before(kernel_filter_context_t *context)
 {
     const kernel__filter_chain_t *chain = context->chain;
@@ -207,17 +225,19 @@ kernel_result_t *kernel__filter_before(kernel_filter_context_t *context)
     context->in_before = true;
     for (; context->entered < chain->count; context->entered++) {
         const filter_entry_t *entry = &chain->entries[context->entered];
+        kernel_filter_verdict_t verdict = KERNEL_FILTER_CONTINUE;
+        kernel_result_t *answer;
 
         context->at = context->entered;
-        if (entry->before != NULL && entry->before(context, entry->data) == KERNEL_FILTER_ANSWER) {
-            kernel_result_t *answer = filter_take_result(context);
-
-            context->in_before = false;
-            return answer != NULL
-                       ? answer
-                       : kernel__result_error(KERNEL_E_DENIED, "filter '%s' refused the call of %s",
-                                              entry->name, context->function->full_name);
+        if (entry->before != NULL) {
+            verdict = entry->before(context, entry->data);
         }
+        answer = filter_take_result(context);
+        if (verdict != KERNEL_FILTER_CONTINUE) {
+            context->in_before = false;
+            return filter_answer(context, entry, verdict, answer);
+        }
+        kernel_result_free(answer); /* set, but not given */
     }
     context->in_before = false;
     return NULL;

@@ -41,12 +41,11 @@ void kernel__operation_keep(kernel_call_t *operation)
 }
 
 /* Let go of all that belongs to the kernel: it may be gone when the host lets go of its handle. */
-void kernel__operation_detach(kernel_call_t *operation)
+static void operation_drop_calls(kernel_call_t *operation)
 {
     kernel__call_t *call;
     kernel__call_t *retried;
 
-    kernel__cancel_unlink(operation->cancel, operation);
     (void)pthread_mutex_lock(&operation->lock);
     call = operation->call;
     retried = operation->retried;
@@ -59,6 +58,12 @@ void kernel__operation_detach(kernel_call_t *operation)
     if (retried != NULL) {
         kernel__call_drop(retried);
     }
+}
+
+void kernel__operation_detach(kernel_call_t *operation)
+{
+    kernel__cancel_unlink(operation->cancel, operation);
+    operation_drop_calls(operation);
     kernel__filter_end(&operation->filter);
     if (operation->user != NULL) {
         kernel__instance_leave(operation->user);
@@ -166,8 +171,11 @@ void kernel__operation_schedule(kernel_call_t *operation)
     }
 }
 
+/* What waits to be delivered owns its memory. The records go now: a plugin may be removed by the very
+ * thread that is to deliver. */
 static void operation_finalise(kernel_call_t *operation)
 {
+    operation_drop_calls(operation);
     (void)pthread_mutex_lock(&operation->lock);
     operation->is_final = true;
     (void)pthread_mutex_unlock(&operation->lock);

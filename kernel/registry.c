@@ -432,8 +432,9 @@ kernel_plugin_t *kernel_replace_plugin(kernel_t *kernel, const char *type, const
             registry_add_found(kernel, KERNEL__LOADER_PLUGIN, &loaded, name, config, true, error);
     }
     if (plugin != NULL) {
+        kernel_error_t why = KERNEL_ERROR_INIT;
         kernel_status_t status =
-            kernel__registry_remove(old, kernel__clock_deadline(kernel->drain_ms), error);
+            kernel__registry_remove(old, kernel__clock_deadline(kernel->drain_ms), &why);
 
         if (status != KERNEL_OK && status != KERNEL_E_BUSY) {
             if (plugin->descriptor.destroy != NULL && plugin->descriptor.create != NULL) {

@@ -5,9 +5,9 @@
  *     kernel_args_set_string(args, "code", "print(1 + 1)");
  *     kernel_args_set_integer(args, "timeout", 30);
  *
- * Setters return nothing: the first one that fails (memory, a bad name, text
- * that is not UTF-8) is remembered and reported by the call that uses the
- * arguments. A later value of the same name replaces the earlier one.
+ * Setters return nothing: the first one that fails (memory, an empty name, text
+ * that is not UTF-8) is remembered for good and reported by the call that uses
+ * the arguments. A later value of the same name replaces the earlier one.
  *
  * An argument object may be read by many threads while nobody changes it. All
  * functions accept NULL: setters do nothing, questions answer no, zero or NULL.
@@ -58,7 +58,7 @@ KERNEL_API void kernel_args_set_number(kernel_args_t *args, const char *name, do
 /* Set a truth value. [thread: any] */
 KERNEL_API void kernel_args_set_boolean(kernel_args_t *args, const char *name, bool value);
 
-/* Set null: the same as leaving an optional argument out. [thread: any] */
+/* Set null: for a declared parameter the same as leaving it out. [thread: any] */
 KERNEL_API void kernel_args_set_null(kernel_args_t *args, const char *name);
 
 /* Set bytes, copied. [thread: any] */

@@ -30,7 +30,8 @@ extern "C" {
 /* What a filter wants. */
 typedef enum kernel_filter_verdict {
     KERNEL_FILTER_CONTINUE = 0, /* go on */
-    KERNEL_FILTER_ANSWER = 1,   /* before: do not run the function, the result is set */
+    KERNEL_FILTER_ANSWER = 1,   /* before: do not run the function, the result is set; without one
+                                   the call is refused with KERNEL_E_DENIED */
     KERNEL_FILTER_RETRY = 2     /* after: run the function once more (granted once a call) */
 } kernel_filter_verdict_t;
 
@@ -114,8 +115,9 @@ KERNEL_API kernel_status_t kernel_filter_set_args(kernel_filter_context_t *conte
                                                   kernel_error_t *error) KERNEL_MUST_CHECK;
 
 /*
- * Set the result: in `before` together with KERNEL_FILTER_ANSWER, in `after` to
- * replace the function's. It is kept, the caller still frees its own.
+ * Set the result: in `before` together with KERNEL_FILTER_ANSWER (with any
+ * other verdict it is dropped), in `after` to replace the function's. It is
+ * kept, the caller still frees its own.
  *
  * [thread: any]
  */

@@ -74,7 +74,11 @@ typedef struct kernel_invoke_options {
 /* clang-format on */
 
 /*
- * Make a call and wait for its result. A plain function runs right here, on
+ * Make a call and wait for its result. Arguments become the declared type where
+ * nothing is lost: "5" and 5.0 the integer 5, 5 the number 5.0 or the string
+ * "5", "true" a boolean, JSON text an object or array, base64 text bytes; "5.5"
+ * for an integer, 1 for a boolean, bytes for a string are refused.
+ * A plain function runs right here, on
  * the calling thread; for an async one the caller sleeps until it is answered.
  * Never returns NULL: what could not even be started comes back as a result
  * with that status.
@@ -99,9 +103,10 @@ KERNEL_API kernel_result_t *kernel_invoke(const kernel_function_t *function,
 
 /*
  * The same with options. At the deadline the result is KERNEL_E_TIMEOUT, after
- * a cancellation KERNEL_E_CANCELLED; only a plain function cannot be left,
- * because it runs on this thread: it is asked to stop, and what it answers in
- * time or late is delivered unless it failed.
+ * a cancellation KERNEL_E_CANCELLED, at once: an async function is told to stop
+ * and left behind. A plain function runs on this thread and is told, too, but
+ * runs to its end: a value that comes late is delivered, a failure that comes
+ * late becomes KERNEL_E_TIMEOUT or KERNEL_E_CANCELLED with the function's text.
  *
  * [thread: any but loop] [owned: kernel_result_free] [nullable: args, options]
  */
@@ -112,9 +117,9 @@ KERNEL_API kernel_result_t *kernel_invoke_with(const kernel_function_t *function
 
 /*
  * Call a function by its full name ("plugin-function") with a JSON object of
- * arguments, as a model does. The text is read strictly: equal names, invalid
- * UTF-8, numbers that lose digits, trailing text are refused with a text that
- * says how to repair it.
+ * arguments, the form that models send. The text is read strictly: equal names,
+ * invalid UTF-8, numbers that lose digits, trailing text are refused with a text
+ * that says how to repair it.
  *
  * KERNEL_E_NOT_FOUND  no such function; the text names the closest one
  * and all that kernel_invoke() answers
@@ -165,7 +170,7 @@ KERNEL_API void kernel_call_cancel(kernel_call_t *call);
 /*
  * Let go of a handle; NULL is fine. The call itself goes on. It is counted,
  * because only so can a thread cancel a call that another one just finished.
- * Before the kernel is freed.
+ * A handle may outlive the kernel.
  *
  * [thread: any]
  */

@@ -97,7 +97,8 @@ typedef struct kernel_options {
  * leaked with a log line that names it. Callbacks that wait for
  * kernel_dispatch() or for the host's loop run here. Inside a callback or a call
  * of this kernel it is refused with a log line and does nothing; with
- * KERNEL_DELIVERY_UV call kernel_close() first. In a forked child it frees
+ * KERNEL_DELIVERY_UV call kernel_close() first. Log lines reach nobody unless
+ * asked for: give `log` or SEMKERNEL_LOG to see them. In a forked child it frees
  * memory and touches no thread.
  *
  * [thread: any but loop]
@@ -115,7 +116,12 @@ KERNEL_API void kernel_free(kernel_t *kernel);
 KERNEL_API kernel_t *kernel_new(const kernel_options_t *options, kernel_error_t *error)
     KERNEL_OWNED(kernel_free);
 
-/* Tells that a kernel has closed: the last callback there is. [thread: chosen] */
+/*
+ * Tells that a kernel has closed: the last callback there is. kernel_free() is
+ * refused inside it; call it when this has returned.
+ *
+ * [thread: chosen]
+ */
 typedef void (*kernel_close_cb)(void *data);
 
 /*
@@ -133,7 +139,7 @@ KERNEL_API kernel_status_t kernel_close(kernel_t *kernel, kernel_close_cb cb,
                                         void *data) KERNEL_MUST_CHECK;
 
 /*
- * A file descriptor that is readable while callbacks wait for
+ * A file descriptor that is readable (level-triggered) while callbacks wait for
  * kernel_dispatch(); the kernel's, do not read or close it. For poll, epoll,
  * GLib, Qt, nginx. -1 if it cannot be made.
  *
@@ -142,8 +148,10 @@ KERNEL_API kernel_status_t kernel_close(kernel_t *kernel, kernel_close_cb cb,
 KERNEL_API int kernel_completion_fd(kernel_t *kernel);
 
 /*
- * Run the callbacks that wait, on this thread; returns how many ran. Those that
- * are added meanwhile wait for the next turn.
+ * Run the callbacks that wait (results, chunks, progress, close), on this
+ * thread; returns how many ran. Those that are added meanwhile wait for the next
+ * turn. Several threads may do so at a time: each call's callbacks stay in
+ * order, one at a time.
  *
  * [thread: any but loop]
  */

@@ -162,7 +162,9 @@ struct kp_param {
     uint32_t    reserved1;
 };
 
-/* No flag: plain.  Runs inline on the calling thread, or on the kernel's pool
+/* "One at a time" below excludes other plain calls of the instance, not the code that runs on [loop]
+ * (async functions, callbacks, hooks): what both touch needs a lock of the plugin's own.
+ * No flag: plain.  Runs inline on the calling thread, or on the kernel's pool
  * when started asynchronously; may block; one at a time per instance if the
  * plugin has create(). */
 enum { KP_F_ASYNC       = 1u,   /* begins on [loop], must not block, may return KP_PENDING */
@@ -200,7 +202,9 @@ struct kp_plugin {
     const kp_param  *config;              /* same typed, defaulted, validated rules */
     uint32_t         config_count;
     uint32_t         config_stride;
-    int            (*create)(kp_instance *);        /* [owner] sets inst->self, no I/O */
+    /* Sets inst->self, no I/O.  When it fails, destroy is not called; what it logged last with
+     * KP_LOG_ERROR becomes the text that the host sees. */
+    int            (*create)(kp_instance *);        /* [owner] */
     void           (*destroy)(kp_instance *);       /* [owner] after the last call ended */
     const void    *(*extension)(kp_instance *, const char *id);   /* [any] may be NULL */
 };
@@ -257,10 +261,15 @@ struct kp_host {
     void   *(*alloc)(kp_call *, size_t);                                   /* [any]  */
     void    (*fail)(kp_call *, int code, const char *text, size_t len,
                     const char *detail_json);                              /* [any]  */
+    /* Exactly once, also after cancellation.  Afterwards the call and its kp_alloc memory are gone; a
+     * second time is logged and ignored while the kernel can still tell. */
     void    (*complete)(kp_call *, int status);                            /* [any]  */
     /* KP_OK, KP_E_BUSY (consumer slow, chunk not taken), KP_E_CANCELLED */
     int     (*emit)(kp_call *, uint32_t kind, const kp_value *, double progress); /* [any] */
-    /* one hook per call, runs on the loop thread; KP_E_CANCELLED: already cancelled, not installed */
+    /* One hook per call.  Runs once, when the call is cancelled, its deadline passes, its instance is
+     * removed or the kernel closed; an async call must then be completed, by the hook or soon after.
+     * It never starts after the call was completed, and the call's end waits for it.
+     * KP_E_CANCELLED: already cancelled, not installed. */
     int     (*on_cancel)(kp_call *, kp_cancel_fn, void *arg);              /* [any]  */
     int     (*cancelled)(const kp_call *);                                 /* [any]  */
     int64_t (*time_left)(const kp_call *);                                 /* [any] ms, -1 */
@@ -483,7 +492,7 @@ static inline int kp_return_copy(kp_call *c, uint32_t type, const void *p, size_
     m[n] = 0;
     return kp_return_borrow(c, type, m, n);
 }
-/* the host copies it and calls free_fn(p) when the call ends, on any thread */
+/* the host copies it and calls free_fn(p) when the call ends, also when it failed; on any thread */
 static inline int kp_return_take(kp_call *c, uint32_t type, void *p, size_t n, void (*free_fn)(void *))
 { c->result_free = free_fn; return kp_return_borrow(c, type, p, n); }
 static inline int kp_return_text(kp_call *c, uint32_t type, const char *s)
@@ -513,6 +522,8 @@ static inline int kp_fail(kp_call *c, int code, const char *fmt, ...)
     return code;
 }
 static inline void kp_complete(kp_call *c, int status) { c->host->complete(c, status); }
+/* ms until the deadline, -1: none */
+static inline int64_t kp_time_left(const kp_call *c) { return c->host->time_left(c); }
 static inline int  kp_cancelled(const kp_call *c) { return c->host->cancelled(c); }
 static inline int  kp_on_cancel(kp_call *c, kp_cancel_fn f, void *a) { return c->host->on_cancel(c, f, a); }
 static inline int  kp_on_drain(kp_call *c, kp_drain_fn f, void *a) { return c->host->on_drain(c, f, a); }
@@ -560,6 +571,16 @@ static inline void kp_log(kp_instance *i, int level, const char *fmt, ...)
  *   { return a + b; }
  *
  *   KP_PLUGIN("Math", "1.0.0", "Integer arithmetic.", add);
+ *
+ * Once a module; the semicolon belongs to it.  A plugin with state or
+ * configuration says so with KP_PLUGIN_EX, which takes the members of kp_plugin:
+ *
+ *   KP_PLUGIN_EX(.name = "Math", .version = "1.0.0", .description = "...",
+ *                .functions = KP_FUNCTIONS(add, subtract),
+ *                KP_CONFIG((integer, limit, "Largest sum", .dflt = "100")),
+ *                .create = create, .destroy = destroy);
+ *
+ * Configuration comes bound and checked in inst->config, in the order declared.
  *
  * Result words: integer number boolean string object array bytes none
  *               status (set the result yourself, return a KP_ code)

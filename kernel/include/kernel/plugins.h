@@ -36,7 +36,7 @@ struct kp_host;     /* plugin.h */
 
 /*
  * Load a plugin type, if it is not yet loaded, and add an instance of it.
- * `name` NULL: the type's own. `config` is a JSON object with values for the
+ * `name` NULL: the name that its descriptor gives, as written there. `config` is a JSON object with values for the
  * parameters that the type declares; what it leaves out comes from the process
  * environment, the .env file, the declared default, in this order. NULL: from
  * those alone.
@@ -71,8 +71,9 @@ KERNEL_API kernel_service_t *kernel_add_service(kernel_t *kernel, const char *ty
 /*
  * Add a C function of the host's own, without any shared object. The plugin
  * `plugin_name` is made if it does not exist; only plugins made like this can
- * be added to. The descriptor is copied deeply; `self` becomes call->self.
- * Calls may run at the same time on several threads.
+ * be added to. The descriptor is copied deeply; `self` becomes call->self and
+ * must outlive the kernel. Calls may run at the same time on several threads. A
+ * function declared with KP_FUNCTION(type, name, ...) is KP_FUNCTIONS(name)[0].
  *
  * KERNEL_E_EXISTS   the function's name is taken, or the plugin is a loaded one
  * KERNEL_E_INVALID  a bad name or a broken descriptor
@@ -101,10 +102,13 @@ KERNEL_API kernel_status_t kernel_register_static(const char *type, kernel_entry
 
 /*
  * Put a new instance in the place of the one of that name: the new one is
- * created first, then the old one is removed; when either fails, the old one
- * stays. The old handles answer KERNEL_E_UNAVAILABLE afterwards.
+ * created first, then the old one is removed. When creating fails, the old one
+ * stays; when calls of the old one do not end in time, it is leaked with a log
+ * line and the new one takes its place all the same. The old handles answer
+ * KERNEL_E_UNAVAILABLE afterwards.
  *
- * Failures as in kernel_add_plugin() and kernel_remove_plugin().
+ * Failures as in kernel_add_plugin(), and KERNEL_E_NOT_FOUND and
+ * KERNEL_E_WOULD_DEADLOCK as in kernel_remove_plugin().
  *
  * [thread: any but loop] [borrowed: kernel, until it is freed] [nullable: config, error]
  */
@@ -240,7 +244,7 @@ typedef struct kernel_rejection {
     const char *text;       /* which check, what was found, what was expected, what to do */
 } kernel_rejection_t;
 
-/* How many files were rejected so far. [thread: any] */
+/* How many files were rejected so far, each once. [thread: any] */
 KERNEL_API size_t kernel_rejection_count(const kernel_t *kernel);
 
 /* Why a file was rejected, in the order of trying; NULL beyond the end.

@@ -41,7 +41,8 @@ KERNEL_API void kernel_result_free(kernel_result_t *result);
  *
  * [thread: any] [owned: kernel_result_free]
  */
-KERNEL_API kernel_result_t *kernel_result_keep(const kernel_result_t *result) KERNEL_MUST_CHECK;
+KERNEL_API kernel_result_t *kernel_result_keep(const kernel_result_t *result)
+    KERNEL_OWNED(kernel_result_free);
 
 /* KERNEL_OK, or why there is no value. [thread: any] */
 KERNEL_API kernel_status_t kernel_result_status(const kernel_result_t *result);

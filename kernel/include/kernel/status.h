@@ -65,7 +65,8 @@ KERNEL_API const char *kernel_status_text(kernel_status_t status);
 /*
  * The first failure of a series of calls. Begin with KERNEL_ERROR_INIT and
  * pass the same one to all of them: the cause is still there at the end, since
- * an error that is set is never overwritten. The text says what was attempted,
+ * an error that is set is never overwritten, not by a success either. Whether
+ * one call of the series worked, its return value says. The text says what was attempted,
  * on what, why it failed and what to do; it outlives the kernel.
  */
 typedef struct kernel_error {
