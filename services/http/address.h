@@ -8,8 +8,9 @@
 
 #include <sys/socket.h>
 
-/* False for everything that reaches this machine, its site or nobody: loopback, private, link-local,
- * shared, multicast and reserved ranges, IPv6 forms of such IPv4 addresses, other families. */
+/* False for everything that reaches this machine, its site or nobody: loopback, private,
+ * link-local, shared, multicast and reserved ranges, IPv6 forms of such IPv4 addresses, other
+ * families. */
 bool http__address_is_public(const struct sockaddr *address, socklen_t size);
 /* The same of an address in text; false for anything else. */
 bool http__address_text_is_public(const char *text);

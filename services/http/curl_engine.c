@@ -197,12 +197,12 @@ static bool engine_grow_sockets(http__engine_t *engine, curl_socket_t fd)
     if (capacity == engine->socket_capacity) {
         return true;
     }
-    sockets = sk_realloc(engine->sockets, capacity * sizeof(*sockets));
+    sockets = sk_realloc(engine->sockets, capacity * sizeof(engine_socket_t *));
     if (sockets == NULL) {
         return false;
     }
     memset(sockets + engine->socket_capacity, 0,
-           (capacity - engine->socket_capacity) * sizeof(*sockets));
+           (capacity - engine->socket_capacity) * sizeof(engine_socket_t *));
     engine->sockets = sockets;
     engine->socket_capacity = capacity;
     return true;
@@ -265,8 +265,9 @@ static ino_t engine_identity(curl_socket_t fd)
 static void engine_rest_socket(http__engine_t *engine, engine_socket_t *sock,
                                const http__transfer_t *transfer)
 {
-    bool is_kept = engine->client->config.is_polling_lazily && http__transfer_is_sent(transfer) &&
-                   sock->identity != 0 && sock->identity == engine_identity(sock->fd);
+    bool is_kept = engine->client->config.is_polling_lazily && transfer != NULL &&
+                   http__transfer_is_sent(transfer) && sock->identity != 0 &&
+                   sock->identity == engine_identity(sock->fd);
 
     sock->wanted = 0;
     if (!is_kept || !engine_watch(sock, sock->armed & KP_POLL_READABLE)) {
@@ -318,8 +319,8 @@ static int engine_on_want(CURL *easy, curl_socket_t fd, int what, void *data, vo
         }
         return 0;
     }
-    if (engine->is_closing) {
-        return 0;
+    if (engine->is_closing || transfer == NULL) {
+        return 0; /* libcurl closes connections with a handle of its own */
     }
     if (sock == NULL) {
         sock = engine_add_socket(engine, fd);

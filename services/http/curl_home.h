@@ -24,7 +24,8 @@ void http__engine_enter(http__engine_t *engine);
 void http__engine_leave(http__engine_t *engine);
 /* A socket for a connection was opened; false: it cannot be watched. */
 bool http__engine_on_open(http__engine_t *engine, curl_socket_t fd);
-/* CURLOPT_CLOSESOCKETFUNCTION: closes it. `data` is the engine, since connections outlive transfers. */
+/* CURLOPT_CLOSESOCKETFUNCTION: closes it. `data` is the engine, since connections outlive
+ * transfers. */
 int http__engine_on_close(void *data, curl_socket_t fd);
 
 /* A transfer whose handle may be used again; NULL: none. */

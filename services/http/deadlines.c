@@ -59,7 +59,8 @@ bool http__deadlines_reserve(http__deadlines_t *deadlines)
 {
     if (deadlines->reserved == deadlines->capacity) {
         size_t capacity = deadlines->capacity == 0 ? 64 : 2 * deadlines->capacity;
-        http__deadline_t **heap = sk_realloc(deadlines->heap, capacity * sizeof(*heap));
+        http__deadline_t **heap =
+            sk_realloc(deadlines->heap, capacity * sizeof(http__deadline_t *));
 
         if (heap == NULL) {
             return false;

@@ -2,7 +2,7 @@
  * replay_server.h - a server that answers as a test says, to the byte.
  *
  *     replay_server_t *server = replay_server_new(REPLAY_TCP);
- *     replay_answer_t answer = REPLAY_ANSWER_TEXT("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+ *     replay_answer_t answer = REPLAY_ANSWER_TEXT("HTTP/1.1 204 No Content\r\n\r\n");
  *
  *     answer.cut_at = 20;
  *     replay_server_set(server, "/cut", &answer);
@@ -81,8 +81,8 @@ size_t replay_server_count(replay_server_t *server, replay_event_t event);
 /* Wait until it has happened `count` times; 30 s, then the test fails. */
 void replay_server_wait(replay_server_t *server, replay_event_t event, size_t count);
 
-/* The last request, head and body, at most `size` - 1 bytes of it, and a NUL. Returns how many bytes
- * it had. */
+/* The last request, head and body, at most `size` - 1 bytes of it, and a NUL. Returns how many
+ * bytes it had. */
 size_t replay_server_request(replay_server_t *server, char *text, size_t size);
 
 #endif /* SUPPORT_REPLAY_SERVER_H */
