@@ -202,8 +202,8 @@ static kernel_result_t *filter_take_result(kernel_filter_context_t *context)
 
 /* What takes the function's place; takes `answer`, which may be NULL. */
 static kernel_result_t *filter_answer(const kernel_filter_context_t *context,
-                                      const filter_entry_t *entry,
-                                      kernel_filter_verdict_t verdict, kernel_result_t *answer)
+                                      const filter_entry_t *entry, kernel_filter_verdict_t verdict,
+                                      kernel_result_t *answer)
 {
     if (verdict != KERNEL_FILTER_ANSWER) {
         kernel_result_free(answer);
@@ -212,10 +212,10 @@ static kernel_result_t *filter_answer(const kernel_filter_context_t *context,
                                     "KERNEL_FILTER_CONTINUE and KERNEL_FILTER_ANSWER are known",
                                     entry->name, (int)verdict, context->function->full_name);
     }
-    return answer != NULL ? answer
-                          : kernel__result_error(KERNEL_E_DENIED,
-                                                 "filter '%s' refused the call of %s", entry->name,
-                                                 context->function->full_name);
+    return answer != NULL
+               ? answer
+               : kernel__result_error(KERNEL_E_DENIED, "filter '%s' refused the call of %s",
+                                      entry->name, context->function->full_name);
 }
 
 kernel_result_t *kernel__filter_before(kernel_filter_context_t *context)

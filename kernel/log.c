@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "text.h"
@@ -31,7 +32,7 @@ static void log_to_standard_error(kernel_log_level_t level, const char *line, vo
 static int level_of(const char *name)
 {
     for (int level = 0; level < LEVEL_COUNT; level++) {
-        if (strcmp(name, level_names[level]) == 0) {
+        if (strcasecmp(name, level_names[level]) == 0) {
             return level;
         }
     }

@@ -171,8 +171,8 @@ void kernel__operation_schedule(kernel_call_t *operation)
     }
 }
 
-/* What waits to be delivered owns its memory. The records go now: a plugin may be removed by the very
- * thread that is to deliver. */
+/* What waits to be delivered owns its memory. The records go now: a plugin may be removed by the
+ * very thread that is to deliver. */
 static void operation_finalise(kernel_call_t *operation)
 {
     operation_drop_calls(operation);
@@ -557,6 +557,7 @@ kernel_status_t kernel__operation_start(const kernel__request_t *request, kernel
         operation->user = by->plugin;
     }
     (void)atomic_fetch_add_explicit(&kernel->unreported, 1, memory_order_seq_cst);
+    kernel__delivery_expect(kernel, operation->delivery);
     if (operation_out != NULL) {
         kernel__operation_keep(operation);
         *operation_out = operation;
@@ -577,6 +578,7 @@ static void operation_deliver(kernel__task_t *task)
 {
     kernel_call_t *operation = OPERATION_OF(task, deliver_task);
     kernel_t *kernel = operation->kernel;
+    kernel_delivery_t delivery = operation->delivery;
     bool is_report = false;
 
     (void)pthread_mutex_lock(&operation->lock);
@@ -596,6 +598,7 @@ static void operation_deliver(kernel__task_t *task)
     }
     kernel__operation_drop(operation);
     if (is_report) {
+        kernel__delivery_done(kernel, delivery);
         kernel__report_end(kernel);
     }
 }

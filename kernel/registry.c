@@ -154,21 +154,30 @@ static kernel_status_t instance_add_functions(kernel_plugin_t *plugin, kernel_er
     return KERNEL_OK;
 }
 
-static kernel_status_t instance_configure(kernel_plugin_t *plugin, const char *config,
-                                          kernel_error_t *error)
+static void instance_config_subject(const kernel_plugin_t *plugin, char *subject, size_t size)
+{
+    (void)snprintf(subject, size, "configuration of %s '%s'",
+                   plugin->is_service ? "service" : "plugin", plugin->name);
+}
+
+static kernel_status_t instance_declare_config(kernel_plugin_t *plugin, kernel_error_t *error)
 {
     const kp_plugin *descriptor = &plugin->descriptor;
     char subject[128];
+
+    instance_config_subject(plugin, subject, sizeof(subject));
+    return kernel__signature_make(&plugin->config_signature, KERNEL__SIGNATURE_CONFIG,
+                                  descriptor->config, descriptor->config_count,
+                                  descriptor->config_stride, subject, error);
+}
+
+static kernel_status_t instance_configure(kernel_plugin_t *plugin, const char *config,
+                                          kernel_error_t *error)
+{
+    char subject[128];
     kernel_status_t status;
 
-    (void)snprintf(subject, sizeof(subject), "configuration of %s '%s'",
-                   plugin->is_service ? "service" : "plugin", plugin->name);
-    status = kernel__signature_make(&plugin->config_signature, KERNEL__SIGNATURE_CONFIG,
-                                    descriptor->config, descriptor->config_count,
-                                    descriptor->config_stride, subject, error);
-    if (status != KERNEL_OK) {
-        return status;
-    }
+    instance_config_subject(plugin, subject, sizeof(subject));
     status = kernel__config_bind(&plugin->config, &plugin->config_signature, config,
                                  &plugin->kernel->sources, subject, error);
     plugin->pub.config = plugin->config.values;
@@ -269,10 +278,12 @@ static kernel_status_t registry_publish(kernel_plugin_t *plugin)
 
 static kernel_plugin_t *registry_make(kernel_t *kernel, kernel__loader_kind_t kind,
                                       const kernel__loaded_t *loaded, const char *name,
-                                      const char *config, kernel_error_t *error)
+                                      const char *config, bool *is_broken_out,
+                                      kernel_error_t *error)
 {
     kernel_plugin_t *plugin = instance_new(kernel, name, loaded->path);
 
+    *is_broken_out = false;
     if (plugin == NULL) {
         (void)kernel__error_set(error, KERNEL_E_NO_MEMORY, "no memory for plugin '%s'", name);
         return NULL;
@@ -281,7 +292,9 @@ static kernel_plugin_t *registry_make(kernel_t *kernel, kernel__loader_kind_t ki
     memcpy(&plugin->descriptor, loaded->plugin,
            loaded->plugin->size < sizeof(plugin->descriptor) ? loaded->plugin->size
                                                              : sizeof(plugin->descriptor));
-    if (instance_add_functions(plugin, error) != KERNEL_OK) {
+    if (instance_add_functions(plugin, error) != KERNEL_OK ||
+        instance_declare_config(plugin, error) != KERNEL_OK) {
+        *is_broken_out = error->status != KERNEL_E_NO_MEMORY;
         instance_free(plugin);
         return NULL;
     }
@@ -293,12 +306,6 @@ static kernel_plugin_t *registry_make(kernel_t *kernel, kernel__loader_kind_t ki
     return plugin;
 }
 
-static bool registry_is_broken_descriptor(const kernel_error_t *error)
-{
-    return error->status == KERNEL_E_ABI ||
-           (error->status == KERNEL_E_INVALID && strncmp(error->text, "configuration of", 16) != 0);
-}
-
 static kernel_plugin_t *registry_add_found(kernel_t *kernel, kernel__loader_kind_t kind,
                                            const kernel__loaded_t *loaded, const char *name,
                                            const char *config, bool is_replacing,
@@ -307,6 +314,7 @@ static kernel_plugin_t *registry_add_found(kernel_t *kernel, kernel__loader_kind
     kernel_error_t why = KERNEL_ERROR_INIT;
     const char *chosen = name != NULL ? name : loaded->plugin->name;
     bool is_service = kind == KERNEL__LOADER_SERVICE;
+    bool is_broken = false; /* the descriptor, whoever would add it and however */
     kernel_plugin_t *plugin;
 
     if (kernel__name_check(is_service ? "service name" : "plugin name", chosen, error) !=
@@ -315,14 +323,16 @@ static kernel_plugin_t *registry_add_found(kernel_t *kernel, kernel__loader_kind
     }
     if (!is_replacing && registry_look_up(kernel, is_service, chosen) != NULL) {
         (void)kernel__error_set(error, KERNEL_E_EXISTS,
-                                "cannot add %s '%s': the name is taken; choose another or use "
-                                "kernel_replace_plugin()",
-                                is_service ? "service" : "plugin", chosen);
+                                is_service ? "cannot add service '%s': it is there already; add it "
+                                             "before the plugin that needs it"
+                                           : "cannot add plugin '%s': the name is taken; choose "
+                                             "another or use kernel_replace_plugin()",
+                                chosen);
         return NULL;
     }
-    plugin = registry_make(kernel, kind, loaded, chosen, config, &why);
+    plugin = registry_make(kernel, kind, loaded, chosen, config, &is_broken, &why);
     if (plugin == NULL) {
-        if (registry_is_broken_descriptor(&why)) {
+        if (is_broken) {
             kernel__loader_reject(kernel->loader, loaded->path, why.status, why.text);
         }
         (void)kernel__error_set(error, why.status, "%s", why.text);

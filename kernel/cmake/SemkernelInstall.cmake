@@ -21,6 +21,7 @@ install(FILES ${PROJECT_BINARY_DIR}/package/semkernelConfig.cmake
               ${PROJECT_BINARY_DIR}/package/semkernelConfigVersion.cmake
               ${PROJECT_SOURCE_DIR}/kernel/cmake/KernelAddPlugin.cmake
               ${PROJECT_SOURCE_DIR}/kernel/cmake/KernelCheckExports.cmake
+              ${PROJECT_SOURCE_DIR}/kernel/cmake/plugin.map
         DESTINATION ${package_dir})
 
 # pkg-config finds the prefix from where the file lies, so that the tree can move.

@@ -381,8 +381,8 @@ static void execution_authorize(execution_t *execution)
     if (tool->credential == NULL) {
         execution_fail(execution, KP_E_AUTH, NULL,
                        "cannot run the code in the pool at %.*s: there is no token for it; set "
-                       "\"token\" to a bearer token for https://dynamicsessions.io, or install the "
-                       "service identity, which fetches tokens",
+                       "\"token\" in its configuration to a bearer token for "
+                       "https://dynamicsessions.io",
                        origin_size(execution), tool->endpoint.base);
         return;
     }
@@ -778,7 +778,7 @@ KP_PLUGIN_EX(.name = "sessions_python", .version = "1.0.0",
                         .dflt = "\"https://dynamicsessions.io/.default\"",
                         .env = "ACA_TOKEN_ENDPOINT"),
                        (string, token,
-                        "Bearer token for a managed pool; none: the service identity fetches them.",
+                        "Bearer token for a managed pool; none: whoever answers kernel.credential/1 fetches them.",
                         .flags = KP_OPTIONAL | KP_SECRET),
                        (string, session_id,
                         "Name of the session, 4 to 128 characters: who knows it shares the "

@@ -69,8 +69,10 @@ typedef struct kernel_options {
     const char *env_file;            /* NULL: ".env" of the working directory if it is there;
                                     "": none; else this file, which must exist */
     kernel_delivery_t delivery;      /* where callbacks run; 0: on the loop thread */
-    struct uv_loop_s *loop;          /* for KERNEL_DELIVERY_UV: the host's, kernel_new() is called
-                                    on its thread */
+    struct uv_loop_s *loop;          /* for KERNEL_DELIVERY_UV: the host's; kernel_new() and
+                                    kernel_free() are called on its thread. It keeps turning while
+                                    callbacks are due, and must turn once more after
+                                    kernel_free() */
     uint64_t drain_ms;               /* how long freeing and removal wait for calls; 0: 5000 */
     size_t max_argument_size;        /* bytes of one argument; 0: 64 MiB */
     size_t max_json_size;            /* bytes of JSON arguments; 0: 16 MiB */

@@ -36,10 +36,10 @@ struct kp_host;     /* plugin.h */
 
 /*
  * Load a plugin type, if it is not yet loaded, and add an instance of it.
- * `name` NULL: the name that its descriptor gives, as written there. `config` is a JSON object with values for the
- * parameters that the type declares; what it leaves out comes from the process
- * environment, the .env file, the declared default, in this order. NULL: from
- * those alone.
+ * `name` NULL: the name that its descriptor gives, as written there. `config` is
+ * a JSON object with values for the parameters that the type declares; what it
+ * leaves out comes from the process environment, the .env file, the declared
+ * default, in this order. NULL: from those alone.
  *
  * KERNEL_E_NOT_FOUND       no such file in the search path, or no such type in it
  * KERNEL_E_DENIED          the file, or a directory above it, can be written by others
