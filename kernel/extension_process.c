@@ -46,7 +46,7 @@ struct kp_process {
     void (*on_exit)(void *arg, kp_process *, const kp_process_exit *);
     void *arg;
     process_pipe_t pipes[PROCESS_PIPES]; /* the pidfd, and our ends of 0, 1, 2 */
-    int lifeline;                        /* our end of 0 when nothing is written; -1 */
+    kernel__fork_lifeline_t lifeline;    /* our end of 0 when nothing is written; fd -1: none */
     char *input;                         /* owned; what is left to write */
     size_t input_size;
     size_t input_at;
@@ -184,7 +184,7 @@ static bool process_watch_all(kp_process *process, process_ends_t *ends, int pid
             is_watched =
                 process_watch(process, PROCESS_IN, fd, UV_WRITABLE, process_on_room) && is_watched;
         } else {
-            process->lifeline = fd;
+            kernel__fork_guard(&process->lifeline, fd);
         }
     }
     return is_watched;
@@ -225,7 +225,7 @@ static kp_process *process_new(kernel_plugin_t *plugin, const kp_process_options
     process->on_output = options->on_output;
     process->on_exit = options->on_exit;
     process->arg = options->arg;
-    process->lifeline = -1;
+    process->lifeline.fd = -1;
     process->outcome.size = sizeof(process->outcome);
     process->outcome.exit_code = -1;
     for (int i = 0; i < PROCESS_PIPES; i++) {
@@ -431,9 +431,8 @@ static void process_close(kp_process *process)
     kernel__timer_stop(process->grace);
     process->deadline = NULL;
     process->grace = NULL;
-    if (process->lifeline >= 0) {
-        (void)close(process->lifeline);
-        process->lifeline = -1;
+    if (process->lifeline.fd >= 0) {
+        kernel__fork_release(&process->lifeline);
     }
     for (int i = 0; i < PROCESS_PIPES; i++) {
         pipe_close(&process->pipes[i]);
