@@ -22,13 +22,50 @@
 struct kernel__delivery_wake {
     uv_async_t uv;
     kernel_t *kernel;
+    pthread_t thread; /* that turns the loop */
 };
+
+/* A kernel that is idle keeps nobody's loop turning, one that owes callbacks does. */
+static void delivery_set_ref(kernel__delivery_wake_t *wake)
+{
+    if (atomic_load(&wake->kernel->delivery.expected) > 0) {
+        uv_ref((uv_handle_t *)&wake->uv);
+    } else {
+        uv_unref((uv_handle_t *)&wake->uv);
+    }
+}
 
 static void delivery_on_wake(uv_async_t *uv)
 {
     kernel__delivery_wake_t *wake = uv->data;
 
     (void)kernel__delivery_run(wake->kernel);
+    delivery_set_ref(wake);
+}
+
+static void delivery_count(kernel_t *kernel, kernel_delivery_t kind, long change)
+{
+    kernel__delivery_wake_t *wake = kernel->delivery.wake;
+
+    if (kind != KERNEL_DELIVERY_UV || wake == NULL) {
+        return;
+    }
+    (void)atomic_fetch_add(&kernel->delivery.expected, change);
+    if (pthread_equal(wake->thread, pthread_self())) {
+        delivery_set_ref(wake);
+    } else {
+        (void)uv_async_send(&wake->uv);
+    }
+}
+
+void kernel__delivery_expect(kernel_t *kernel, kernel_delivery_t delivery)
+{
+    delivery_count(kernel, delivery, 1);
+}
+
+void kernel__delivery_done(kernel_t *kernel, kernel_delivery_t delivery)
+{
+    delivery_count(kernel, delivery, -1);
 }
 
 kernel_status_t kernel__delivery_init(kernel_t *kernel, struct uv_loop_s *loop,
@@ -43,6 +80,7 @@ kernel_status_t kernel__delivery_init(kernel_t *kernel, struct uv_loop_s *loop,
     delivery->last = &delivery->first;
     delivery->fd = -1;
     delivery->wake = NULL;
+    atomic_init(&delivery->expected, 0);
     if (loop == NULL) {
         return KERNEL_OK;
     }
@@ -58,8 +96,9 @@ kernel_status_t kernel__delivery_init(kernel_t *kernel, struct uv_loop_s *loop,
     }
     wake->uv.data = wake;
     wake->kernel = kernel;
-    uv_unref((uv_handle_t *)&wake->uv); /* a kernel that is idle keeps nobody's loop turning */
+    wake->thread = pthread_self();
     delivery->wake = wake;
+    delivery_set_ref(wake);
     return KERNEL_OK;
 }
 

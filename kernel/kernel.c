@@ -226,6 +226,7 @@ static void close_on_report(kernel__task_t *task)
     kernel_t *kernel = (kernel_t *)(void *)((char *)task - offsetof(kernel_t, close_task));
 
     kernel->close_cb(kernel->close_data);
+    kernel__delivery_done(kernel, kernel->default_delivery);
     (void)pthread_mutex_lock(&kernel->idle_lock);
     kernel->is_close_reported = true;
     (void)pthread_cond_broadcast(&kernel->idle);
@@ -282,6 +283,7 @@ kernel_status_t kernel_close(kernel_t *kernel, kernel_close_cb cb, void *data)
     kernel->close_cb = cb;
     kernel->close_data = data;
     kernel->close_deadline = kernel__clock_deadline(kernel->drain_ms);
+    kernel__delivery_expect(kernel, kernel->default_delivery);
     kernel_begin_closing(kernel);
     kernel->close_task.run = close_on_begin;
     return kernel__loop_post(&kernel->loop, &kernel->close_task);
