@@ -128,7 +128,7 @@ static bool check_user_ids(const config_t *config, failure_t *failure)
                         "--uid-base",
                         (long long)(config->uid_base + i),
                         user != NULL ? user->pw_name : group->gr_name,
-                        (long long)config->max_sessions + 1);
+                        (long long)(config->max_sessions + 1));
         }
     }
     return true;

@@ -47,18 +47,24 @@ bool announcement_read(announcement_t *announcement, const char *line, size_t si
         return false;
     }
     announcement->socket = copy_member(&root, "socket", error, error_size);
-    if (announcement->socket != NULL) {
-        announcement->endpoint = copy_member(&root, "endpoint", error, error_size);
+    if (announcement->socket == NULL) {
+        goto failed;
     }
-    if (announcement->endpoint != NULL) {
-        announcement->level = copy_member(&root, "level", error, error_size);
-    }
-    if (announcement->level != NULL && announcement->socket[0] == '/') {
-        return true;
-    }
-    if (announcement->level != NULL) {
+    if (announcement->socket[0] != '/') {
         (void)snprintf(error, error_size, "its socket is not an absolute path");
+        goto failed;
     }
+    announcement->endpoint = copy_member(&root, "endpoint", error, error_size);
+    if (announcement->endpoint == NULL) {
+        goto failed;
+    }
+    announcement->level = copy_member(&root, "level", error, error_size);
+    if (announcement->level == NULL) {
+        goto failed;
+    }
+    return true;
+
+failed:
     announcement_fini(announcement);
     return false;
 }
