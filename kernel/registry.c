@@ -248,7 +248,26 @@ static kernel_plugin_t *registry_look_up(const kernel_t *kernel, bool is_service
     return plugin;
 }
 
-static kernel_status_t registry_publish(kernel_plugin_t *plugin)
+/* Is the name held, if only by an instance that is to take another one's place? */
+static bool registry_has_name(kernel_t *kernel, bool is_service, const char *name)
+{
+    kernel__registry_t *registry = &kernel->registry;
+    bool is_taken = false;
+
+    (void)pthread_rwlock_rdlock(&registry->lock);
+    for (size_t i = 0; i < registry->count && !is_taken; i++) {
+        const kernel_plugin_t *plugin = registry->instances[i];
+
+        is_taken =
+            plugin->is_service == is_service && strcmp(plugin->name, name) == 0 &&
+            atomic_load_explicit(&plugin->state, memory_order_acquire) <= KERNEL__INSTANCE_CLOSING;
+    }
+    (void)pthread_rwlock_unlock(&registry->lock);
+    return is_taken;
+}
+
+/* Put it in the list, where nobody finds it until registry_open(). */
+static kernel_status_t registry_enlist(kernel_plugin_t *plugin)
 {
     kernel__registry_t *registry = &plugin->kernel->registry;
     kernel_status_t status = KERNEL_OK;
@@ -268,7 +287,6 @@ static kernel_status_t registry_publish(kernel_plugin_t *plugin)
     }
     if (status == KERNEL_OK) {
         registry->instances[registry->count++] = plugin;
-        atomic_store_explicit(&plugin->state, KERNEL__INSTANCE_OPEN, memory_order_seq_cst);
     }
     (void)pthread_rwlock_unlock(&registry->lock);
     return status;
@@ -321,7 +339,7 @@ static kernel_plugin_t *registry_add_found(kernel_t *kernel, kernel__loader_kind
         KERNEL_OK) {
         return NULL;
     }
-    if (!is_replacing && registry_look_up(kernel, is_service, chosen) != NULL) {
+    if (!is_replacing && registry_has_name(kernel, is_service, chosen)) {
         (void)kernel__error_set(error, KERNEL_E_EXISTS,
                                 is_service ? "cannot add service '%s': it is there already; add it "
                                              "before the plugin that needs it"
@@ -341,22 +359,42 @@ static kernel_plugin_t *registry_add_found(kernel_t *kernel, kernel__loader_kind
     return plugin;
 }
 
-static bool registry_finish(kernel_plugin_t *plugin, kernel_error_t *error)
+/* Undo create(). */
+static void instance_discard(kernel_plugin_t *plugin)
 {
-    if (registry_publish(plugin) != KERNEL_OK) {
+    kernel__extension_loop_release_held(plugin, false);
+    if (plugin->descriptor.destroy != NULL && plugin->descriptor.create != NULL) {
+        plugin->descriptor.destroy(&plugin->pub);
+    }
+}
+
+static bool registry_prepare(kernel_plugin_t *plugin, kernel_error_t *error)
+{
+    if (registry_enlist(plugin) != KERNEL_OK) {
         (void)kernel__error_set(error, KERNEL_E_NO_MEMORY, "no memory for plugin '%s'",
                                 plugin->name);
-        kernel__extension_loop_release_held(plugin, false);
-        if (plugin->descriptor.destroy != NULL && plugin->descriptor.create != NULL) {
-            plugin->descriptor.destroy(&plugin->pub);
-        }
+        instance_discard(plugin);
         instance_free(plugin);
         return false;
     }
+    return true;
+}
+
+static void registry_open(kernel_plugin_t *plugin)
+{
+    atomic_store_explicit(&plugin->state, KERNEL__INSTANCE_OPEN, memory_order_seq_cst);
     kernel__extension_loop_release_held(plugin, true);
     kernel__log_write(&plugin->kernel->log, KERNEL_LOG_DEBUG, "%s '%s' added from %s",
                       plugin->is_service ? "service" : "plugin", plugin->name,
                       plugin->path[0] != '\0' ? plugin->path : "the program itself");
+}
+
+static bool registry_finish(kernel_plugin_t *plugin, kernel_error_t *error)
+{
+    if (!registry_prepare(plugin, error)) {
+        return false;
+    }
+    registry_open(plugin);
     return true;
 }
 
@@ -416,12 +454,38 @@ kernel_service_t *kernel_add_service(kernel_t *kernel, const char *type, const c
                                                     config, error);
 }
 
-kernel_plugin_t *kernel_replace_plugin(kernel_t *kernel, const char *type, const char *name,
-                                       const char *config, kernel_error_t *error)
+/* Create the new one and reserve its place; the old one goes on meanwhile. */
+static kernel_plugin_t *registry_make_successor(kernel_t *kernel, const char *type,
+                                                const char *name, const char *config,
+                                                kernel_plugin_t **old_out, kernel_error_t *error)
 {
     kernel__loaded_t loaded = {0};
     kernel_plugin_t *plugin = NULL;
+
+    (void)pthread_mutex_lock(&kernel->registry.adding);
+    *old_out = registry_look_up(kernel, false, name);
+    if (*old_out == NULL) {
+        (void)kernel__error_set(error, KERNEL_E_NOT_FOUND,
+                                "cannot replace plugin '%s': there is none of that name", name);
+    } else if (kernel__loader_find(kernel->loader, KERNEL__LOADER_PLUGIN, type, &loaded, error) ==
+               KERNEL_OK) {
+        plugin =
+            registry_add_found(kernel, KERNEL__LOADER_PLUGIN, &loaded, name, config, true, error);
+    }
+    if (plugin != NULL && !registry_prepare(plugin, error)) {
+        plugin = NULL;
+    }
+    (void)pthread_mutex_unlock(&kernel->registry.adding);
+    return plugin;
+}
+
+kernel_plugin_t *kernel_replace_plugin(kernel_t *kernel, const char *type, const char *name,
+                                       const char *config, kernel_error_t *error)
+{
+    kernel_error_t why = KERNEL_ERROR_INIT;
+    kernel_plugin_t *plugin;
     kernel_plugin_t *old = NULL;
+    kernel_status_t status;
 
     if (registry_check_owner(kernel, type, error) != KERNEL_OK) {
         return NULL;
@@ -431,33 +495,18 @@ kernel_plugin_t *kernel_replace_plugin(kernel_t *kernel, const char *type, const
                                 "cannot replace a plugin without its name");
         return NULL;
     }
-    (void)pthread_mutex_lock(&kernel->registry.adding);
-    old = registry_look_up(kernel, false, name);
-    if (old == NULL) {
-        (void)kernel__error_set(error, KERNEL_E_NOT_FOUND,
-                                "cannot replace plugin '%s': there is none of that name", name);
-    } else if (kernel__loader_find(kernel->loader, KERNEL__LOADER_PLUGIN, type, &loaded, error) ==
-               KERNEL_OK) {
-        plugin =
-            registry_add_found(kernel, KERNEL__LOADER_PLUGIN, &loaded, name, config, true, error);
+    plugin = registry_make_successor(kernel, type, name, config, &old, error);
+    if (plugin == NULL) {
+        return NULL;
     }
-    if (plugin != NULL) {
-        kernel_error_t why = KERNEL_ERROR_INIT;
-        kernel_status_t status =
-            kernel__registry_remove(old, kernel__clock_deadline(kernel->drain_ms), &why);
-
-        if (status != KERNEL_OK && status != KERNEL_E_BUSY) {
-            if (plugin->descriptor.destroy != NULL && plugin->descriptor.create != NULL) {
-                plugin->descriptor.destroy(&plugin->pub);
-            }
-            kernel__extension_loop_release_held(plugin, false);
-            instance_free(plugin);
-            plugin = NULL;
-        } else if (!registry_finish(plugin, error)) {
-            plugin = NULL;
-        }
+    status = kernel__registry_remove(old, kernel__clock_deadline(kernel->drain_ms), &why);
+    if (status != KERNEL_OK && status != KERNEL_E_BUSY) {
+        (void)kernel__error_set(error, status, "cannot replace plugin '%s': %s", name, why.text);
+        instance_discard(plugin);
+        atomic_store_explicit(&plugin->state, KERNEL__INSTANCE_REMOVED, memory_order_seq_cst);
+        return NULL;
     }
-    (void)pthread_mutex_unlock(&kernel->registry.adding);
+    registry_open(plugin);
     return plugin;
 }
 
