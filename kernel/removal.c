@@ -274,7 +274,7 @@ static bool instance_is_over(kernel_plugin_t *plugin)
            !kernel__call_any(plugin->kernel, plugin);
 }
 
-static bool registry_quiesce_all(kernel_t *kernel, uint64_t deadline)
+static bool registry_quiesce_all(kernel_t *kernel, bool of_services, uint64_t deadline)
 {
     kernel__registry_t *registry = &kernel->registry;
     bool is_clean = true;
@@ -283,6 +283,9 @@ static bool registry_quiesce_all(kernel_t *kernel, uint64_t deadline)
         kernel_plugin_t *plugin = registry->instances[i];
         unsigned state = atomic_load(&plugin->state);
 
+        if (plugin->is_service != of_services) {
+            continue;
+        }
         if (state == KERNEL__INSTANCE_CLOSING && !instance_quiesce(plugin, deadline)) {
             (void)instance_leak(plugin, NULL);
             is_clean = false;
@@ -311,10 +314,13 @@ static bool registry_destroy_all(kernel_t *kernel, bool of_services, uint64_t de
 
 bool kernel__registry_remove_all(kernel_t *kernel, uint64_t deadline)
 {
-    bool is_clean = registry_quiesce_all(kernel, deadline);
-    uint64_t again = kernel__clock_deadline(kernel->drain_ms);
+    /* Services last: they may have been added later than the plugins that use them, and what
+     * they do for a plugin ends when the plugin is told to stop. */
+    bool is_clean = registry_quiesce_all(kernel, false, deadline);
+    uint64_t again;
 
-    /* Services last: they may have been added later than the plugins that use them. */
+    is_clean = registry_quiesce_all(kernel, true, deadline) && is_clean;
+    again = kernel__clock_deadline(kernel->drain_ms);
     is_clean = registry_destroy_all(kernel, false, again) && is_clean;
     return is_clean && registry_destroy_all(kernel, true, again);
 }
