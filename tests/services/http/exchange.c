@@ -20,7 +20,7 @@ static void client_log(kernel_log_level_t level, const char *text, void *data)
     (void)pthread_mutex_unlock(&client->lock);
 }
 
-void client_open(client_t *client, const char *config)
+static void client_open_kernel(client_t *client, bool adds_service, const char *config)
 {
     kernel_options_t options = KERNEL_OPTIONS_INIT;
     kernel_error_t error = KERNEL_ERROR_INIT;
@@ -31,12 +31,24 @@ void client_open(client_t *client, const char *config)
     options.log_data = client;
     options.env_file = "";
     client->kernel = kernel_new(&options, &error);
-    (void)kernel_add_service(client->kernel, "http", NULL, config, &error);
+    if (adds_service) {
+        (void)kernel_add_service(client->kernel, "http", NULL, config, &error);
+    }
     client->plugin =
         kernel_add_plugin(client->kernel, TEST_PLUGIN_DIR "/requester.so", NULL, NULL, &error);
     CHECK_STR(error.text, "");
     client->send = kernel_plugin_find(client->plugin, "send");
     client->send_and_wait = kernel_plugin_find(client->plugin, "send_and_wait");
+}
+
+void client_open(client_t *client, const char *config)
+{
+    client_open_kernel(client, true, config);
+}
+
+void client_open_without_service(client_t *client)
+{
+    client_open_kernel(client, false, NULL);
 }
 
 void client_open_trusting(client_t *client, const replay_server_t *server)
@@ -50,6 +62,8 @@ void client_open_trusting(client_t *client, const replay_server_t *server)
 void client_close(client_t *client)
 {
     kernel_free(client->kernel);
+    CHECK(!client_has_logged(client, "leaked"));
+    CHECK(!client_has_logged(client, "left open"));
     (void)pthread_mutex_destroy(&client->lock);
     sk_buffer_fini(&client->log);
 }

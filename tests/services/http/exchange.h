@@ -35,6 +35,9 @@ typedef struct client {
 /* `config` is the service's, NULL: none. */
 void client_open(client_t *client, const char *config);
 void client_open_trusting(client_t *client, const replay_server_t *server);
+/* The service comes when it is asked for. */
+void client_open_without_service(client_t *client);
+/* Free the kernel; nothing of it may be left. */
 void client_close(client_t *client);
 /* Is `text` in the log? */
 bool client_has_logged(client_t *client, const char *text);

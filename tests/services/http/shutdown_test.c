@@ -242,25 +242,21 @@ static void an_instance_that_is_being_removed_can_start_nothing_more(void)
 static void the_service_comes_by_itself_and_goes_with_the_kernel(void)
 {
     replay_server_t *server = stalling_server(REPLAY_TCP, 0);
-    kernel_options_t options = KERNEL_OPTIONS_INIT;
-    kernel_error_t error = KERNEL_ERROR_INIT;
     client_t client;
     exchange_t exchange;
     char url[128];
 
     replay_server_url(server, "/", url, sizeof(url));
-    memset(&client, 0, sizeof(client));
-    options.env_file = "";
-    client.kernel = kernel_new(&options, &error);
-    client.plugin =
-        kernel_add_plugin(client.kernel, TEST_PLUGIN_DIR "/requester.so", NULL, NULL, &error);
-    client.send = kernel_plugin_find(client.plugin, "send");
+    client_open_without_service(&client);
     exchange_init(&exchange, "GET", url);
     exchange.plan.is_of_instance = true;
     exchange_start(&client, &exchange, NULL);
     replay_server_wait(server, REPLAY_STALLED, 1);
-    kernel_free(client.kernel);
-    check_cancelled(&exchange);
+    client_close(&client);
+    exchange_wait(&exchange);
+    CHECK_EQ(exchange.status, KP_E_CANCELLED);
+    CHECK_EQ(exchange.done_count, 1);
+    exchange_fini(&exchange);
     replay_server_wait(server, REPLAY_GONE, 1);
     replay_server_free(server);
 }
