@@ -4,7 +4,7 @@
  *   configuration      flags, environment, file
  *   facilities         what this machine offers; else exit status 78
  *   endpoint           the socket is bound, nobody is let in yet
- *   namespaces         while there is one thread only, and there is never another
+ *   namespaces         while there is one thread only; what follows runs inside
  *   self-test          beside the start of the first worker; else exit status 78
  *   listening          one line of JSON on stdout
  *   end                SIGTERM, SIGINT, or the lifeline's end of file
@@ -36,6 +36,7 @@
 #include "sandbox.h"
 #include "selftest.h"
 #include "session.h"
+#include "supervisor.h"
 #include "syscall_filter.h"
 #include "watch.h"
 
@@ -52,6 +53,7 @@ typedef struct server {
     http_t *http; /* NULL before the self-test has passed */
     protocol_t protocol;
     uv_signal_t signals[2];
+    pid_t pid; /* of the process that was started */
     uv_poll_t lifeline;
     bool ending;
     selftest_t *test; /* NULL once it has ended */
@@ -139,7 +141,7 @@ static bool print_announcement(const server_t *server)
     sk_buffer_appendf(&line,
                       ",\"endpoint\":\"http://localhost\",\"level\":\"%s\",\"pid\":%ld,"
                       "\"version\":\"%s\"}\n",
-                      level_name(server->facility.level), (long)getpid(), KERNEL_VERSION_STRING);
+                      level_name(server->facility.level), (long)server->pid, KERNEL_VERSION_STRING);
     bool printed = !line.failed && fputs(line.data, stdout) >= 0 && fflush(stdout) == 0;
     sk_buffer_fini(&line);
     return printed;
@@ -240,10 +242,14 @@ static void server_watch_end(server_t *server)
     }
 }
 
-static int server_run(server_t *server)
+static int server_run(void *data)
 {
+    server_t *server = data;
     failure_t failure = {""};
 
+    if (!namespace_furnish(&failure)) {
+        return complain(EX_CONFIG, &failure);
+    }
     (void)uv_loop_init(&server->loop);
     if (!server_prepare(server, &failure)) {
         return complain(EX_CONFIG, &failure);
@@ -284,6 +290,7 @@ static bool check_lifeline(const config_t *config, failure_t *failure)
     return true;
 }
 
+/* Returns only if nothing was started. */
 static int server_main(server_t *server)
 {
     failure_t failure = {""};
@@ -297,10 +304,13 @@ static int server_main(server_t *server)
     if (!endpoint_open(&server->endpoint, server->config.socket, &failure)) {
         return complain(EX_CANTCREAT, &failure);
     }
-    int exit_status = namespace_enter(&server->facility, &failure) ? server_run(server)
-                                                                   : complain(EX_CONFIG, &failure);
+    server->pid = getpid();
+    int exit_status = namespace_enter(&server->facility, &failure)
+                          ? supervisor_run(server_run, server)
+                          : complain(EX_CONFIG, &failure);
     endpoint_close(&server->endpoint);
-    return exit_status;
+    (void)fflush(NULL);
+    _exit(exit_status); /* the namespace for its children is dead: exit() may want to make one */
 }
 
 int main(int argc, char **argv)

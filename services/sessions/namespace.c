@@ -1,8 +1,8 @@
 /*
- * namespace.c - the server's mount namespace and the slots' file systems.
+ * namespace.c - the server's namespaces and the slots' file systems.
  *
- * Root takes a mount namespace; an ordinary user takes a user namespace with it,
- * mapped to himself alone, which gives the right to mount. Over one directory
+ * Root takes a mount and a process namespace; an ordinary user takes a user
+ * namespace with them, mapped to himself alone, which gives the right to mount. Over one directory
  * that every system has (the room) lies a small file system with a directory a
  * slot. It is mode 0711, and a slot's directory 0700 and the slot user's own:
  * bubblewrap runs as that user and must reach its own files and no others.
@@ -39,7 +39,7 @@ static bool unshare_as_user(void)
     unsigned uid = geteuid();
     unsigned gid = getegid();
 
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) {
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID) != 0) {
         return false;
     }
     if (!write_file("/proc/self/setgroups", "deny")) {
@@ -71,9 +71,23 @@ static bool mount_room(void)
 
 bool namespace_enter(const facility_t *facility, failure_t *failure)
 {
-    bool entered = facility->root ? unshare(CLONE_NEWNS) == 0 : unshare_as_user();
+    bool entered = facility->root ? unshare(CLONE_NEWNS | CLONE_NEWPID) == 0 : unshare_as_user();
 
-    if (!entered || mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL) != 0 || !mount_room()) {
+    if (!entered || mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL) != 0) {
+        return facility_explain_namespaces(errno, failure);
+    }
+    return true;
+}
+
+bool namespace_furnish(failure_t *failure)
+{
+    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) {
+        return fail(failure,
+                    "cannot sandbox: /proc cannot be mounted: %s; in a container, run it with an "
+                    "unmasked /proc (--security-opt systempaths=unconfined)",
+                    strerror(errno));
+    }
+    if (!mount_room()) {
         return facility_explain_namespaces(errno, failure);
     }
     return true;

@@ -1,6 +1,6 @@
 /*
- * namespace.h - the server's own mount namespace, and the file systems of the
- * slots in it.
+ * namespace.h - the server's own namespaces, and the file systems of the slots
+ * in them.
  *
  * Nothing of it is visible outside, and all of it is gone when the server is,
  * however it ends.
@@ -24,8 +24,11 @@ typedef struct place {
     char shm[64];
 } place_t;
 
-/* Enter the namespaces; while the process has one thread only. */
+/* Enter the namespaces; while the process has one thread only. That of processes begins with the
+ * next fork. */
 bool namespace_enter(const facility_t *facility, failure_t *failure);
+/* Inside, then: its /proc, and room for the slots. */
+bool namespace_furnish(failure_t *failure);
 
 /* Mount a slot's empty file systems; those of the same number must be unmounted. */
 bool namespace_mount(place_t *place, unsigned number, const facility_t *facility,

@@ -9,9 +9,9 @@
  *
  * To end it, init is killed: the kernel then kills all others before bubblewrap's
  * wait returns. Killing bubblewrap itself would leave them running for a while.
- * Each process in the chain is tied to its parent's life, so the server's death
- * ends them too; that tie follows the thread that forked, which is why spawning
- * happens on the server's one thread.
+ * Each process in the chain is tied to its parent's life; that tie follows the
+ * thread that forked, which is why spawning happens on the server's one thread.
+ * The server's own death ends them all in any case: their namespace ends with it.
  *
  * Descriptors of the child: 0, 1 /dev/null; 2 a pipe for complaints until the
  * worker is ready; 3 control; 8 worker.py; 9 filter; 10 init's pid; 11 arguments.
@@ -460,7 +460,7 @@ static void sandbox_on_exit(uv_poll_t *handle, int status, int events)
 
     (void)status;
     (void)events;
-    memset(&exited, 0, sizeof(exited));
+    exited.si_pid = 0;
     if (waitid(P_PIDFD, (id_t)sandbox->process, &exited, WEXITED | WNOHANG) != 0 ||
         exited.si_pid == 0) {
         return;

@@ -5,6 +5,7 @@ import errno
 import fcntl
 import json
 import os
+import resource
 import socket
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -81,6 +82,22 @@ def forks():
     return count >= CONFIG["processes"]
 
 
+def init_is_unlimited():
+    if not works(open, "/proc/1/mem", "r+b", 0):
+        return False
+    return resource.prlimit(1, resource.RLIMIT_NPROC)[1] > CONFIG["processes"]
+
+
+def can_linger():
+    with socket.socket() as one:
+        return works(one.setsockopt, socket.SOL_SOCKET, socket.SO_LINGER, bytes(8))
+
+
+def can_notify():
+    with open("/dev/null") as null:
+        return works(fcntl.fcntl, null, fcntl.F_NOTIFY, 0)
+
+
 def grows(path, size):
     with open(path, "wb") as file:
         grown = works(os.posix_fallocate, file.fileno(), 0, size)
@@ -129,6 +146,9 @@ CHECKS = (
     ("ptrace is allowed", lambda: can_call("ptrace")),
     ("bpf is allowed", lambda: can_call("bpf")),
     ("io_uring is allowed", lambda: can_call("io_uring_setup")),
+    ("use of the host's files can be watched", lambda: libc.inotify_init() != -1 or can_notify()),
+    ("closing a socket can be made to wait", can_linger),
+    ("other protocols can be asked for", lambda: works(socket.socket, 2, 1, 132)),
     ("input can be put into terminals", terminal_takes_input),
     ("device nodes can be made", lambda: works(os.mknod, "/mnt/data/node", 0o020600, 0x0103)),
     ("/ is writable", lambda: writable("")),
@@ -139,6 +159,7 @@ CHECKS = (
     ("/mnt/data is not writable", lambda: not writable("/mnt/data")),
     ("memory is not limited", lambda: works(bytearray, CONFIG["memory"])),
     ("processes are not limited", forks),
+    ("the init of the sandbox is not limited", init_is_unlimited),
     ("file size is not limited", lambda: grows("/mnt/data/large", CONFIG["data"] + 1)),
     ("files are not limited", lambda: file_system_is_larger("/mnt/data", CONFIG["data"])),
     ("/tmp is not limited", lambda: file_system_is_larger("/tmp", CONFIG["tmp"])),

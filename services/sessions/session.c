@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <alloc.h>
@@ -111,6 +112,8 @@ static bool slot_start(slot_t *slot, failure_t *failure)
         return false;
     }
     slot->mounted = true;
+    /* The session owns its directory and may have shut itself out, and with it the next worker. */
+    (void)chmod(slot->place.data, 0700);
     slot->worker = worker_start(plan, &slot->place, &slot_events, slot, failure);
     if (slot->worker == NULL) {
         return false;

@@ -13,6 +13,10 @@
 
 static const sk_json_limits_t limits = {SK_JSON_REPLY, FRAME_TOTAL_MAX, 64};
 
+/* A worker sends what is not text up to this size: beyond it, a value of many small parts would
+ * keep the server busy and grow to many times its size. */
+#define STRUCTURE_MAX (1024 * 1024)
+
 static void write_value(sk_buffer_t *out, const sk_json_span_t *value);
 
 static void write_string(sk_buffer_t *out, const sk_json_span_t *value)
@@ -212,7 +216,8 @@ bool value_read_result(const char *frame, size_t size, sk_buffer_t *json)
 {
     sk_json_span_t value;
 
-    if (!read_member(frame, size, "value", &value)) {
+    if (!read_member(frame, size, "value", &value) ||
+        (value.type != SK_JSON_STRING && value.size > STRUCTURE_MAX)) {
         return false;
     }
     sk_buffer_clear(json);

@@ -280,6 +280,7 @@ def limit_self(processes, address_space, file_size, descriptors):
     infinity = resource.RLIM_INFINITY
     for kind, value in (
         (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_SIGPENDING, 256),  # an ordinary user's own programs share the count
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_STACK, 8 * 1024 * 1024),
@@ -291,7 +292,18 @@ def limit_self(processes, address_space, file_size, descriptors):
         if hard != infinity and (value == infinity or value > hard):
             value = hard
         set_limit(kind, (value, value))
+        limit_init(kind, value)
     set_limit(resource.RLIMIT_NOFILE, (descriptors, descriptors + RESERVED_DESCRIPTORS))
+    limit_init(resource.RLIMIT_NOFILE, descriptors)
+
+
+def limit_init(kind, value):
+    """The same for the sandbox's init, whose memory user code can write, so what it may is what
+    user code may. A security module that forbids this forbids the writing, too."""
+    try:
+        resource.prlimit(1, kind, (value, value))
+    except PermissionError:
+        pass
 
 
 def reserve(use):

@@ -152,8 +152,21 @@ class Pool:
         names = query(**{"api-version": VERSION, "identifier": identifier})
         return self.request("DELETE", "/session?" + names)
 
+    def below(self, pid):
+        """The one child of a process."""
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as text:
+            return int(text.read().split()[0])
+
+    @property
+    def init_pid(self):
+        return self.below(self.pid)
+
+    @property
+    def server_pid(self):
+        return self.below(self.init_pid)
+
     def children(self):
-        """All processes that descend from the server."""
+        """All processes that descend from the one that was started, and itself."""
         parents = {}
         for name in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError, IndexError):
