@@ -165,6 +165,11 @@ static void cache_adopt(kernel_t *kernel)
     }
 }
 
+void kernel__call_after_fork(void)
+{
+    (void)pthread_mutex_init(&call_kernels_lock, NULL);
+}
+
 void kernel__call_pool_init(kernel_t *kernel)
 {
     (void)pthread_mutex_init(&kernel->calls.lock, NULL);
@@ -198,7 +203,9 @@ void kernel__call_pool_fini(kernel_t *kernel)
         pool->slabs = slab->next;
         for (unsigned i = 0; i < CALL_SLAB; i++) {
             kernel__arena_reset(&slab->calls[i].arena);
-            (void)pthread_cond_destroy(&slab->calls[i].calm);
+            if (!kernel__is_forked(kernel)) { /* it would wait for the parent's threads */
+                (void)pthread_cond_destroy(&slab->calls[i].calm);
+            }
             (void)pthread_mutex_destroy(&slab->calls[i].lock);
         }
         sk_free(slab);

@@ -13,9 +13,11 @@
 
 #include "alloc.h"
 #include "clock.h"
+#include "forked.h"
 #include "operation.h"
 
 struct kernel_cancel {
+    unsigned fork_count; /* of the process that made it; in its children it does nothing */
     atomic_uint refs;
     pthread_mutex_t lock; /* guards the next three */
     pthread_cond_t calm;  /* a trigger has done with an operation */
@@ -28,11 +30,18 @@ kernel_cancel_t *kernel_cancel_new(void)
     kernel_cancel_t *cancel = sk_calloc(1, sizeof(*cancel));
 
     if (cancel != NULL) {
+        kernel__fork_watch();
+        cancel->fork_count = atomic_load_explicit(&kernel__fork_count, memory_order_relaxed);
         atomic_init(&cancel->refs, 1);
         (void)pthread_mutex_init(&cancel->lock, NULL);
         kernel__condition_init(&cancel->calm);
     }
     return cancel;
+}
+
+static bool cancel_is_forked(const kernel_cancel_t *cancel)
+{
+    return cancel->fork_count != atomic_load_explicit(&kernel__fork_count, memory_order_relaxed);
 }
 
 kernel_cancel_t *kernel__cancel_keep(kernel_cancel_t *cancel)
@@ -45,7 +54,8 @@ kernel_cancel_t *kernel__cancel_keep(kernel_cancel_t *cancel)
 
 void kernel_cancel_free(kernel_cancel_t *cancel)
 {
-    if (cancel != NULL && atomic_fetch_sub_explicit(&cancel->refs, 1, memory_order_acq_rel) == 1) {
+    if (cancel != NULL && !cancel_is_forked(cancel) &&
+        atomic_fetch_sub_explicit(&cancel->refs, 1, memory_order_acq_rel) == 1) {
         (void)pthread_cond_destroy(&cancel->calm);
         (void)pthread_mutex_destroy(&cancel->lock);
         sk_free(cancel);
@@ -71,7 +81,7 @@ void kernel__cancel_link(kernel_cancel_t *cancel, kernel_call_t *operation)
 {
     bool is_triggered;
 
-    if (cancel == NULL) {
+    if (cancel == NULL || cancel_is_forked(cancel)) {
         return;
     }
     (void)pthread_mutex_lock(&cancel->lock);
@@ -92,7 +102,7 @@ void kernel__cancel_link(kernel_cancel_t *cancel, kernel_call_t *operation)
 
 void kernel__cancel_unlink(kernel_cancel_t *cancel, kernel_call_t *operation)
 {
-    if (cancel == NULL) {
+    if (cancel == NULL || cancel_is_forked(cancel)) {
         return;
     }
     (void)pthread_mutex_lock(&cancel->lock);
@@ -121,7 +131,7 @@ void kernel_cancel_trigger(kernel_cancel_t *cancel)
 {
     kernel_call_t *operation;
 
-    if (cancel == NULL) {
+    if (cancel == NULL || cancel_is_forked(cancel)) {
         return;
     }
     (void)kernel__cancel_keep(cancel); /* the last operation that has it may end meanwhile */

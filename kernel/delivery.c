@@ -193,6 +193,13 @@ void kernel__delivery_fini(kernel_t *kernel)
     (void)pthread_mutex_destroy(&delivery->lock);
 }
 
+void kernel__delivery_forget(kernel_t *kernel)
+{
+    if (kernel->delivery.fd >= 0) {
+        (void)close(kernel->delivery.fd);
+    }
+}
+
 int kernel_completion_fd(kernel_t *kernel)
 {
     kernel__delivery_t *delivery;

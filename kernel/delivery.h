@@ -35,5 +35,7 @@ void kernel__delivery_post(kernel_t *kernel, kernel_delivery_t delivery, kernel_
 /* Run what waits for kernel_dispatch() or the uv loop; how many. */
 size_t kernel__delivery_run(kernel_t *kernel);
 void kernel__delivery_fini(kernel_t *kernel);
+/* In a forked child. */
+void kernel__delivery_forget(kernel_t *kernel);
 
 #endif /* KERNEL_DELIVERY_PRIVATE_H */

@@ -32,6 +32,9 @@ static void forked_in_child(void)
         one->fd = -1;
     }
     (void)pthread_mutex_unlock(&forked_lock);
+    kernel__call_after_fork();
+    kernel__image_after_fork();
+    kernel__static_after_fork();
 }
 
 static void forked_install(void)

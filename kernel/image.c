@@ -23,6 +23,7 @@
 
 #include "alloc.h"
 #include "elf_note.h"
+#include "forked.h"
 
 #define ENTRY_NAME "kernel_plugin_v1"
 
@@ -47,6 +48,11 @@ static kernel_status_t image_check_note(const kernel__trusted_file_t *file, int 
 static kernel_status_t image_map(image_t *image, int copy, char *why, size_t why_size);
 static kernel_status_t image_check_entry(const image_t *image, char *why, size_t why_size);
 static void image_explain(const char *path, const char *complaint, char *why, size_t why_size);
+
+void kernel__image_after_fork(void)
+{
+    (void)pthread_mutex_init(&images_lock, NULL);
+}
 
 static bool image_is(const image_t *image, const struct stat *stat)
 {

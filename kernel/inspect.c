@@ -41,7 +41,8 @@ kernel_plugin_t *kernel_plugin_at(const kernel_t *kernel, size_t index)
 
 bool kernel_plugin_is_available(const kernel_plugin_t *plugin)
 {
-    return plugin != NULL && atomic_load(&plugin->state) == KERNEL__INSTANCE_OPEN;
+    return plugin != NULL && !kernel__is_forked(plugin->kernel) &&
+           atomic_load(&plugin->state) == KERNEL__INSTANCE_OPEN;
 }
 
 const char *kernel_plugin_name(const kernel_plugin_t *plugin)
@@ -79,7 +80,7 @@ size_t kernel_plugin_function_count(const kernel_plugin_t *plugin)
 {
     size_t count;
 
-    if (plugin == NULL) {
+    if (plugin == NULL || kernel__is_forked(plugin->kernel)) {
         return 0;
     }
     (void)pthread_rwlock_rdlock(&plugin->kernel->registry.lock);
@@ -92,7 +93,7 @@ kernel_function_t *kernel_plugin_function_at(const kernel_plugin_t *plugin, size
 {
     kernel_function_t *function = NULL;
 
-    if (plugin == NULL) {
+    if (plugin == NULL || kernel__is_forked(plugin->kernel)) {
         return NULL;
     }
     (void)pthread_rwlock_rdlock(&plugin->kernel->registry.lock);

@@ -93,14 +93,14 @@ kernel_status_t kernel_invoke_async(const kernel_function_t *function, const ker
 
 void kernel_call_cancel(kernel_call_t *call)
 {
-    if (call != NULL) {
+    if (call != NULL && !kernel__operation_is_forked(call)) {
         kernel__operation_cancel(call, KERNEL_E_CANCELLED);
     }
 }
 
 void kernel_call_release(kernel_call_t *call)
 {
-    if (call != NULL) {
+    if (call != NULL && !kernel__operation_is_forked(call)) {
         kernel__operation_drop(call);
     }
 }

@@ -134,7 +134,9 @@ static void kernel_release(kernel_t *kernel)
     kernel__loader_free(kernel->loader);
     sk_dotenv_free(kernel->dotenv);
     sk_free(kernel->dotenv_path);
-    (void)pthread_cond_destroy(&kernel->idle);
+    if (!kernel__is_forked(kernel)) { /* it would wait for the parent's threads */
+        (void)pthread_cond_destroy(&kernel->idle);
+    }
     (void)pthread_mutex_destroy(&kernel->idle_lock);
     sk_free(kernel);
 }
@@ -335,6 +337,7 @@ static bool free_wait_for_reports(kernel_t *kernel, uint64_t deadline)
 static void free_in_child(kernel_t *kernel)
 {
     kernel__loop_forget(&kernel->loop);
+    kernel__delivery_forget(kernel);
     kernel_release(kernel);
 }
 

@@ -88,6 +88,11 @@ static void operation_free(kernel_call_t *operation)
     sk_free(operation);
 }
 
+bool kernel__operation_is_forked(const kernel_call_t *operation)
+{
+    return operation->fork_count != atomic_load_explicit(&kernel__fork_count, memory_order_relaxed);
+}
+
 void kernel__operation_drop(kernel_call_t *operation)
 {
     if (atomic_fetch_sub_explicit(&operation->refs, 1, memory_order_acq_rel) == 1) {
@@ -114,6 +119,7 @@ kernel_call_t *kernel__operation_new(const kernel__request_t *request,
     }
     operation->function = kernel__function_writable(request->function);
     operation->kernel = request->function->plugin->kernel;
+    operation->fork_count = operation->kernel->fork_count;
     operation->kind = kind;
     operation->thread = pthread_self();
     operation->timeout_ms = options->timeout_ms;

@@ -39,6 +39,7 @@ typedef struct kernel__chunk {
 struct kernel_call {
     kernel_t *kernel;
     kernel_function_t *function;
+    unsigned fork_count;
     kernel_plugin_t *user; /* of a nested call: the instance that asked; entered. NULL: the host */
     kernel__operation_kind_t kind;
     pthread_t thread; /* INLINE: the caller's */
@@ -89,6 +90,9 @@ struct kernel_call {
 
 void kernel__operation_keep(kernel_call_t *operation);
 void kernel__operation_drop(kernel_call_t *operation);
+
+/* Is it an operation of the process that this one was forked from? */
+bool kernel__operation_is_forked(const kernel_call_t *operation);
 
 /* Call and wait. Never NULL. */
 kernel_result_t *kernel__operation_call(const kernel__request_t *request);

@@ -11,6 +11,7 @@
 #include "alloc.h"
 #include "error.h"
 #include "extensions.h"
+#include "forked.h"
 #include "module.h"
 #include "names.h"
 
@@ -22,6 +23,11 @@ typedef struct static_type {
 
 static pthread_mutex_t types_lock = PTHREAD_MUTEX_INITIALIZER;
 static static_type_t *types; /* under the lock */
+
+void kernel__static_after_fork(void)
+{
+    (void)pthread_mutex_init(&types_lock, NULL);
+}
 
 static const static_type_t *types_find(const char *name)
 {
