@@ -15,8 +15,9 @@ extern atomic_uint kernel__fork_count; /* raised in each forked child */
 /* Install the handlers, once a process. */
 void kernel__fork_watch(void);
 
-/* In a forked child, before anything else runs there: new locks in the place of those of the process
- * that threads of the parent may hold for ever. What they guard is changed by single stores. */
+/* In a forked child, before anything else runs there: new locks in the place of
+ * those of the process that threads of the parent may hold for ever. What they
+ * guard is changed by single stores. */
 void kernel__call_after_fork(void);
 void kernel__image_after_fork(void);
 void kernel__static_after_fork(void);

@@ -383,7 +383,8 @@ static void pool_without_a_token_says_how_to_give_one(void)
 {
     fixture_t *f = fixture_new("");
 
-    interpreter_check(&tool, "1", KERNEL_E_AUTH, "set \"token\" in its configuration to a bearer token");
+    interpreter_check(&tool, "1", KERNEL_E_AUTH,
+                      "set \"token\" in its configuration to a bearer token");
     CHECK_EQ(replay_server_count(f->server, REPLAY_REQUESTED), 0);
     fixture_free(f);
 }
