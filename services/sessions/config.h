@@ -51,6 +51,8 @@
     K(SIZE,   output_drain,    64 * MIB, 1 * MIB, 1024 * GIB, \
       "BYTES", "read of each output stream before the execution is interrupted") \
     K(NUMBER, connections,     64, 1, 1024, "N", "client connections at a time") \
+    K(SWITCH, lenient,         false, 0, 0, NULL, \
+      "take bodies of executions wrapped in properties and flat ones, whatever the api-version") \
     K(SWITCH, verbose,         false, 0, 0, NULL, "report start-up and the life of sessions on stderr")
 /* clang-format on */
 

@@ -353,8 +353,9 @@ static void execution_settle(execution_t *execution, outcome_t outcome)
     const char *host_text = NULL;
 
     execution->closing++; /* on_end may release it */
+    execution->ended_ns = now_ns();
     if (execution->started_ns != 0) {
-        execution->ms = (now_ns() - execution->started_ns) / 1000000;
+        execution->ms = (execution->ended_ns - execution->started_ns) / 1000000;
     }
     execution->outcome = execution_judge(execution, outcome, &host_text);
     execution_write_texts(execution, host_text);

@@ -53,6 +53,8 @@ struct execution {
     outcome_t outcome;
     bool state_lost; /* the session's variables are gone */
     int64_t ms;
+    int64_t started_ns; /* monotonic; 0: it never ran */
+    int64_t ended_ns;
     sk_buffer_t output; /* UTF-8 */
     sk_buffer_t errors;
     sk_buffer_t result; /* JSON; empty: no value */
@@ -77,7 +79,6 @@ struct execution {
     uv_poll_t pipe_watches[2];
     uv_timer_t timer; /* waiting, then deadline, then grace */
     bool timer_ready;
-    int64_t started_ns;
     int closing; /* handles still to close */
     bool released;
 };

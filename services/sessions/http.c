@@ -9,17 +9,21 @@
  */
 #include "http.h"
 
+#include <stdalign.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <microhttpd.h>
 
 #include <alloc.h>
 
+#include "guid.h"
+
 #define MEMORY_MAX     (32 * 1024) /* of a connection: headers, and a read buffer */
 #define IDLE_S         30
-#define ANSWER_HEADERS 6
+#define ANSWER_HEADERS 24
 
 struct http {
     http_options_t options;
@@ -31,8 +35,8 @@ struct http {
 };
 
 typedef struct answer_header {
-    char *name;
-    char *value;
+    const char *name;
+    size_t value; /* where it begins in the values */
 } answer_header_t;
 
 struct request {
@@ -40,17 +44,20 @@ struct request {
     struct MHD_Connection *connection;
     const char *method;
     const char *path;
+    int64_t arrived_ns;
+    request_fn on_body; /* once */
     sk_buffer_t body;
     bool too_large;
-    bool handled;
     bool suspended;
     struct MHD_Response *response; /* NULL before the answer */
     unsigned status;
     answer_header_t headers[ANSWER_HEADERS];
     size_t header_count;
+    sk_buffer_t header_values;
     void *data;
     void (*on_hang_up)(request_t *request);
     uv_poll_t *hang_up_watch; /* while suspended */
+    alignas(max_align_t) char room[REQUEST_ROOM];
 };
 
 static void http_turn(http_t *http);
@@ -94,10 +101,27 @@ static void http_turn(http_t *http)
 void request_add_header(request_t *request, const char *name, const char *value)
 {
     if (request->header_count < ANSWER_HEADERS) {
-        answer_header_t *header = &request->headers[request->header_count];
-        header->name = sk_strdup(name);
-        header->value = sk_strdup(value);
-        request->header_count += header->name != NULL && header->value != NULL;
+        answer_header_t *header = &request->headers[request->header_count++];
+        header->name = name;
+        header->value = request->header_values.size;
+        sk_buffer_append(&request->header_values, value, strlen(value) + 1);
+    }
+}
+
+/* The headers of every answer, and those that were added. */
+static void add_headers(const request_t *request, struct MHD_Response *response, const char *type)
+{
+    char correlation[GUID_SIZE];
+
+    guid_make(correlation);
+    (void)MHD_add_response_header(response, "mise-correlation-id", correlation);
+    (void)MHD_add_response_header(response, "semkernel-sandbox", request->http->options.level);
+    if (type != NULL) {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    }
+    for (size_t i = 0; i < request->header_count && !request->header_values.failed; i++) {
+        (void)MHD_add_response_header(response, request->headers[i].name,
+                                      request->header_values.data + request->headers[i].value);
     }
 }
 
@@ -114,14 +138,7 @@ static struct MHD_Response *make_response(request_t *request, const char *type, 
         sk_free(content);
         return NULL;
     }
-    (void)MHD_add_response_header(response, "semkernel-sandbox", request->http->options.level);
-    if (type != NULL) {
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-    }
-    for (size_t i = 0; i < request->header_count; i++) {
-        (void)MHD_add_response_header(response, request->headers[i].name,
-                                      request->headers[i].value);
-    }
+    add_headers(request, response, type);
     return response;
 }
 
@@ -224,6 +241,21 @@ const char *request_header(const request_t *request, const char *name)
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
+int64_t request_arrived_ns(const request_t *request)
+{
+    return request->arrived_ns;
+}
+
+void *request_room(request_t *request)
+{
+    return request->room;
+}
+
+void request_read_body(request_t *request, request_fn cb)
+{
+    request->on_body = cb;
+}
+
 const char *request_body(const request_t *request, size_t *size_out)
 {
     *size_out = request->body.size;
@@ -306,12 +338,47 @@ static request_t *request_new(http_t *http, struct MHD_Connection *connection, c
     request_t *request = sk_calloc(1, sizeof(*request));
 
     if (request != NULL) {
+        struct timespec now;
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        request->arrived_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
         request->http = http;
         request->connection = connection;
         request->method = method;
         request->path = path;
     }
     return request;
+}
+
+/* Read to the end also when the request is refused: else the client sees no answer. */
+static void request_take_part(request_t *request, const char *part, size_t size)
+{
+    if (request->response != NULL) {
+        sk_buffer_fini(&request->body);
+    } else if (request->too_large || request->body.size + size > request->http->options.body_max) {
+        request->too_large = true;
+        sk_buffer_clear(&request->body);
+    } else {
+        sk_buffer_append(&request->body, part, size);
+    }
+}
+
+static void request_end_body(request_t *request)
+{
+    const request_fn cb = request->on_body;
+
+    request->on_body = NULL;
+    if (request->too_large || request->body.failed) {
+        request_refuse(request, 413, "RequestBodyTooLarge", "the request body is too large");
+    } else {
+        cb(request);
+    }
+}
+
+static void request_suspend(request_t *request)
+{
+    MHD_suspend_connection(request->connection);
+    request->suspended = true;
+    request_watch(request);
 }
 
 /* The library's one call-back: first with the headers, then for each part of the body, then with
@@ -331,31 +398,20 @@ static enum MHD_Result http_on_request(void *data, struct MHD_Connection *connec
             return MHD_NO;
         }
         request_check(request);
+        if (request->response == NULL) {
+            http->options.handler(request, http->options.data);
+        }
         return MHD_YES;
     }
-    if (*part_size > 0) { /* read to the end also when refused: else the client sees no answer */
-        if (request->response != NULL) {
-            sk_buffer_fini(&request->body);
-        } else if (request->body.size + *part_size > http->options.body_max) {
-            request->too_large = true;
-            sk_buffer_clear(&request->body);
-        } else if (!request->too_large) {
-            sk_buffer_append(&request->body, part, *part_size);
-        }
+    if (*part_size > 0) {
+        request_take_part(request, part, *part_size);
         *part_size = 0;
         return MHD_YES;
     }
-    if (!request->handled && request->response == NULL) {
-        request->handled = true;
-        if (request->too_large || request->body.failed) {
-            request_refuse(request, 413, "RequestBodyTooLarge", "the request body is too large");
-        } else {
-            http->options.handler(request, http->options.data);
-        }
+    if (request->on_body != NULL && request->response == NULL) {
+        request_end_body(request);
         if (request->response == NULL && request->status == 0) {
-            MHD_suspend_connection(connection);
-            request->suspended = true;
-            request_watch(request);
+            request_suspend(request);
             return MHD_YES;
         }
     }
@@ -380,16 +436,23 @@ static void http_on_request_end(void *data, struct MHD_Connection *connection, v
     if (request->response != NULL) {
         MHD_destroy_response(request->response);
     }
-    for (size_t i = 0; i < request->header_count; i++) {
-        sk_free(request->headers[i].name);
-        sk_free(request->headers[i].value);
-    }
+    sk_buffer_fini(&request->header_values);
     sk_buffer_fini(&request->body);
     sk_free(request);
     *state = NULL;
 }
 
 /* ---- start and stop ---- */
+
+static size_t http_unescape(void *data, struct MHD_Connection *connection, char *text)
+{
+    (void)data;
+    (void)connection;
+    for (char *at = strstr(text, "%00"); at != NULL; at = strstr(at, "%00")) {
+        at[2] = '1';
+    }
+    return MHD_http_unescape(text);
+}
 
 http_t *http_start(const http_options_t *options, failure_t *failure)
 {
@@ -405,7 +468,8 @@ http_t *http_start(const http_options_t *options, failure_t *failure)
         http, MHD_OPTION_LISTEN_SOCKET, options->socket, MHD_OPTION_CONNECTION_LIMIT,
         options->connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_MAX, MHD_OPTION_NOTIFY_COMPLETED,
-        http_on_request_end, NULL, MHD_OPTION_END);
+        http_on_request_end, NULL, MHD_OPTION_UNESCAPE_CALLBACK, http_unescape, NULL,
+        MHD_OPTION_END);
     const union MHD_DaemonInfo *info =
         http->daemon == NULL ? NULL : MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     if (info == NULL || uv_poll_init(options->loop, &http->watch, info->epoll_fd) != 0) {

@@ -2,14 +2,15 @@
  * http.h - HTTP on the unix socket: connections, limits, who may ask.
  *
  * The home of libmicrohttpd, driven by the server's loop without a thread. A
- * handler sees whole requests from allowed peers, and answers each exactly once,
- * now or later.
+ * handler sees the head of each request of an allowed peer. It answers at once, or
+ * says who takes the body and answers later; each request exactly once.
  */
 #ifndef SESSIONS_HTTP_PRIVATE_H
 #define SESSIONS_HTTP_PRIVATE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <uv.h>
 
 #include <buffer.h>
@@ -19,13 +20,16 @@
 typedef struct http http_t;
 typedef struct request request_t;
 
+#define REQUEST_ROOM 512
+
 typedef void (*http_handler_fn)(request_t *request, void *data);
+typedef void (*request_fn)(request_t *request);
 
 typedef struct http_options {
     uv_loop_t *loop;
     int socket; /* listening; stays the caller's */
     unsigned connections;
-    size_t body_max;
+    size_t body_max; /* of request_read_body() */
     http_handler_fn handler;
     void *data;
     const char *level; /* goes into each answer's header semkernel-sandbox */
@@ -39,16 +43,24 @@ void http_stop(http_t *http);
 
 const char *request_method(const request_t *request);
 const char *request_path(const request_t *request); /* decoded; begins with / */
-/* A query value, NULL if absent. A value with a NUL in it counts as absent. */
+/* A query value, NULL if absent. Here and in the path a NUL is read as the byte 1, so that what it
+ * stands in is refused as any text with a control character is. */
 const char *request_query(const request_t *request, const char *name);
 const char *request_header(const request_t *request, const char *name);
+int64_t request_arrived_ns(const request_t *request);
+/* REQUEST_ROOM zeroed bytes that are the handler's as long as the request lives. */
+void *request_room(request_t *request);
+
+/* In the handler, if it has not answered: `cb` runs with the whole body. A larger one than may be
+ * is refused without it. */
+void request_read_body(request_t *request, request_fn cb);
 const char *request_body(const request_t *request, size_t *size_out);
 
 /* Its caller's data, freed by nobody here. */
 void request_set_data(request_t *request, void *data, void (*on_hang_up)(request_t *request));
 void *request_data(const request_t *request);
 
-/* Add a header to the answer to come; both are copied. */
+/* Add a header to the answer to come; the value is copied, the name a literal. */
 void request_add_header(request_t *request, const char *name, const char *value);
 /* Answer with the buffer's content, which is taken, and left empty. `type` NULL: no body. */
 void request_answer_take(request_t *request, unsigned status, const char *type, sk_buffer_t *body);

@@ -1,8 +1,6 @@
 /*
- * protocol.h - the dynamic sessions REST API: routes, checks, JSON.
- *
- * Executions of the newer API family: POST and GET {base}/executions, DELETE
- * {base}/session, GET {base}/metadata, under any base path.
+ * protocol.h - the dynamic sessions REST API: versions and routes, under any base
+ * path.
  */
 #ifndef SESSIONS_PROTOCOL_PRIVATE_H
 #define SESSIONS_PROTOCOL_PRIVATE_H
@@ -14,8 +12,9 @@
 #include "http.h"
 #include "session.h"
 
-#define PROTOCOL_CODE_MAX (1024 * 1024)
-#define PROTOCOL_BODY_MAX (6 * PROTOCOL_CODE_MAX + 64 * 1024) /* code may be all escapes */
+#define PROTOCOL_CODE_MAX      (1024 * 1024)
+#define PROTOCOL_TIMEOUT_MAX_S 220
+#define PROTOCOL_BODY_MAX      (6 * PROTOCOL_CODE_MAX + 64 * 1024) /* code may be all escapes */
 
 typedef struct protocol {
     const sandbox_plan_t *plan;

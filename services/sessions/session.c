@@ -16,6 +16,8 @@
 
 #include <alloc.h>
 
+#include "guid.h"
+
 #define SPAWN_PAUSE_MS    50
 #define BACKOFF_FIRST_MS  1000
 #define BACKOFF_LAST_MS   30000
@@ -48,6 +50,7 @@ struct session {
     bool removed;
     bool restarted; /* the next answer has to say that variables are lost */
     char identifier[IDENTIFIER_MAX + 1];
+    char guid[GUID_SIZE];
 };
 
 struct pool {
@@ -505,6 +508,7 @@ session_t *session_open(pool_t *pool, const char *identifier)
     }
     session->pool = pool;
     (void)snprintf(session->identifier, sizeof(session->identifier), "%s", identifier);
+    guid_make(session->guid);
     (void)uv_timer_init(pool->plan->loop, &session->idle_timer);
     session->idle_timer.data = session;
     session->next = pool->sessions;
@@ -512,6 +516,11 @@ session_t *session_open(pool_t *pool, const char *identifier)
     pool->session_count++;
     session_touch(session);
     return session;
+}
+
+const char *session_guid(const session_t *session)
+{
+    return session->guid;
 }
 
 static void session_on_closed(uv_handle_t *handle)

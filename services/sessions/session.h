@@ -47,6 +47,8 @@ void pool_visit(pool_t *pool, pool_visit_fn visit, void *data);
 session_t *session_find(pool_t *pool, const char *identifier);
 /* The same, made if need be; NULL if there are as many as may be, or memory is out. */
 session_t *session_open(pool_t *pool, const char *identifier);
+/* Its own name, which no other session has had. */
+const char *session_guid(const session_t *session);
 /* It was used: its idle time begins anew. */
 void session_touch(session_t *session);
 /* End it with everything in it. */

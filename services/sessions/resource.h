@@ -1,0 +1,12 @@
+/*
+ * resource.h - the operations on sessions and on the pool.
+ */
+#ifndef SESSIONS_RESOURCE_PRIVATE_H
+#define SESSIONS_RESOURCE_PRIVATE_H
+
+#include "call.h"
+
+void resource_delete_session(call_t *call);
+void resource_get_metadata(call_t *call);
+
+#endif /* SESSIONS_RESOURCE_PRIVATE_H */
