@@ -53,7 +53,8 @@ static const failure_meaning_t failure_meanings[] = {
     {CURLE_BAD_CONTENT_ENCODING, KP_E_UNAVAILABLE, FAILURE_CURL,
      "the answer's compression is broken", NULL},
     {CURLE_WEIRD_SERVER_REPLY, KP_E_UNAVAILABLE, FAILURE_CURL, "the answer is not HTTP", NULL},
-    {CURLE_UNSUPPORTED_PROTOCOL, KP_E_UNAVAILABLE, FAILURE_CURL, "the answer is not HTTP", NULL},
+    {CURLE_UNSUPPORTED_PROTOCOL, KP_E_UNAVAILABLE, FAILURE_CURL,
+     "the server or the proxy speaks something else", NULL},
     {CURLE_PROXY, KP_E_UNAVAILABLE, FAILURE_CURL, "the proxy failed",
      "check the proxy that is configured"},
 };

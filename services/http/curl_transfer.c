@@ -14,7 +14,7 @@
  * again for another request.
  */
 #include <assert.h>
-#include <limits.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -258,6 +258,11 @@ static curl_socket_t transfer_on_socket(void *data, curlsocktype purpose,
         return CURL_SOCKET_BAD;
     }
     fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE)) { /* the next address fares no better */
+        http__operation_settle(op, KP_E_UNAVAILABLE,
+                               "there is no descriptor left for its connection; close some or "
+                               "raise the limit (ulimit -n)");
+    }
     if (fd >= 0 && !http__engine_on_open(transfer->engine, fd)) {
         (void)http__engine_on_close(transfer->engine, fd);
         fd = -1;

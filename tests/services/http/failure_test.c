@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #define OK_HI REPLAY_ANSWER_TEXT("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
@@ -656,6 +657,43 @@ static void a_harmless_request_on_a_lost_connection_gets_a_new_one(void)
     check_lost_connection("POST", KP_HTTP_RETRY_UNSAFE, KP_E_UNAVAILABLE, 2);
 }
 
+static void without_descriptors_a_request_fails_and_the_next_one_works(void)
+{
+    static const replay_answer_t answer = OK_HI;
+    replay_server_t *server = replay_server_new(REPLAY_TCP);
+    struct rlimit limit;
+    struct rlimit few;
+    client_t client;
+    exchange_t exchange;
+    int taken[200];
+    size_t count = 0;
+
+    replay_server_set(server, "/", &answer);
+    client_open(&client, NULL);
+    CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    few = limit;
+    few.rlim_cur = 100;
+    CHECK_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+    while (count < 200 && (taken[count] = dup(0)) >= 0) {
+        count++;
+    }
+    CHECK(count < 200);
+    play(&client, server, "/", &exchange);
+    CHECK_EQ(exchange.status, KP_E_UNAVAILABLE);
+    CHECK_STR_CONTAINS(sk_buffer_text(&exchange.error), "descriptor");
+    exchange_fini(&exchange);
+    while (count > 0) {
+        count--;
+        (void)close(taken[count]);
+    }
+    CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    play(&client, server, "/", &exchange);
+    CHECK_EQ(exchange.status, KP_OK);
+    exchange_fini(&exchange);
+    client_close(&client);
+    replay_server_free(server);
+}
+
 static void failures_leave_no_descriptor_open(void)
 {
     replay_server_t *server = replay_server_new(REPLAY_TCP);
@@ -708,4 +746,5 @@ TESTS(TEST(an_answer_with_a_length_cut_anywhere_is_a_failure),
       TEST(a_kept_connection_is_no_way_round_the_denial),
       TEST(a_post_on_a_lost_connection_is_not_sent_twice),
       TEST(a_harmless_request_on_a_lost_connection_gets_a_new_one),
+      TEST(without_descriptors_a_request_fails_and_the_next_one_works),
       TEST(failures_leave_no_descriptor_open))
