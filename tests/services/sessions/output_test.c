@@ -35,6 +35,9 @@ static void text_is_cut_where_and_how_it_is_asked(void)
         {"characters are counted, silently", EURO EURO EURO, 100, 2, EURO EURO},
         {"characters within the limit", "ab", 100, 2, "ab"},
         {"characters beyond the limit", "abcdef", 3, 2, "ab"},
+        {"cut characters are counted, not bytes",
+         "a" EURO "bc" EURO EURO EURO EURO EURO EURO "d" EURO "\xC3\xA9", 1, 0,
+         "a\n[12 characters cut]"},
         {"nothing", "", 10, 0, ""},
     };
 
