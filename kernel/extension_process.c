@@ -25,8 +25,9 @@
 #include "alloc.h"
 #include "kernel_state.h"
 
-#define PROCESS_READ 65536
-#define PROCESS_PATH 4096
+#define PROCESS_READ          65536
+#define PROCESS_READS_AT_EXIT 17 /* the most that a pipe holds, and its end */
+#define PROCESS_PATH          4096
 
 extern char **environ;
 
@@ -80,6 +81,19 @@ static void ends_close(process_ends_t *ends)
     }
 }
 
+/* Out of the way of 0, 1 and 2, which are free in a process without them: dup2() in the program would
+ * overwrite one end by another. */
+static int end_move(int fd)
+{
+    int moved = fd;
+
+    if (fd >= 0 && fd < 3) {
+        moved = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        (void)close(fd);
+    }
+    return moved;
+}
+
 static bool ends_open(process_ends_t *ends, const kp_process_options *options)
 {
     const bool has_input = options->input_len > 0 || (options->flags & KP_PROCESS_LIFELINE) != 0;
@@ -95,6 +109,7 @@ static bool ends_open(process_ends_t *ends, const kp_process_options *options)
             ends->ours[i] = pair[i == 0 ? 1 : 0];
             (void)fcntl(ends->ours[i], F_SETFL, O_NONBLOCK);
         }
+        ends->theirs[i] = end_move(ends->theirs[i]);
         if (ends->theirs[i] < 0) {
             return false;
         }
@@ -214,6 +229,15 @@ static void process_fail(char *error, size_t size, const char *program, const ch
     }
 }
 
+/* Of a process that is not watched. */
+static void process_free(kp_process *process)
+{
+    kernel__timer_stop(process->deadline);
+    sk_free(process->input);
+    sk_free(process);
+}
+
+/* Its time runs from now on: without a timer it must not begin. */
 static kp_process *process_new(kernel_plugin_t *plugin, const kp_process_options *options)
 {
     kp_process *process = sk_calloc(1, sizeof(*process));
@@ -235,7 +259,15 @@ static kp_process *process_new(kernel_plugin_t *plugin, const kp_process_options
         process->input = sk_memdup(options->input, options->input_len);
         process->input_size = options->input_len;
         if (process->input == NULL) {
-            sk_free(process);
+            process_free(process);
+            return NULL;
+        }
+    }
+    if (options->timeout_ms > 0) {
+        process->deadline = kernel__timer_start(&plugin->kernel->loop, options->timeout_ms,
+                                                process_on_deadline, process);
+        if (process->deadline == NULL) {
+            process_free(process);
             return NULL;
         }
     }
@@ -266,16 +298,14 @@ static int process_start(const kp_process_table *table, kp_instance *instance,
     if (!ends_open(&ends, options)) {
         process_fail(error, error_size, options->argv[0], "no pipe", errno);
         ends_close(&ends);
-        sk_free(process->input);
-        sk_free(process);
+        process_free(process);
         return KP_E_UNAVAILABLE;
     }
     code = process_spawn(&process->pid, &ends, options);
     if (code != 0) {
         process_fail(error, error_size, options->argv[0], "it cannot be run", code);
         ends_close(&ends);
-        sk_free(process->input);
-        sk_free(process);
+        process_free(process);
         return code == ENOENT ? KP_E_NOT_FOUND : KP_E_UNAVAILABLE;
     }
     kernel__resource_keep(plugin);
@@ -291,10 +321,6 @@ static int process_start(const kp_process_table *table, kp_instance *instance,
         return KP_E_UNAVAILABLE;
     }
     ends_close(&ends);
-    if (options->timeout_ms > 0) {
-        process->deadline = kernel__timer_start(&plugin->kernel->loop, options->timeout_ms,
-                                                process_on_deadline, process);
-    }
     *out = process;
     return KP_OK;
 }
@@ -314,13 +340,14 @@ static void pipe_close(process_pipe_t *pipe)
     }
 }
 
-/* Read what is there; closes the pipe at its end. */
-static void pipe_read(process_pipe_t *pipe, uint32_t stream)
+/* Read what is there, at most so many times: a program may write faster than anybody reads. Closes
+ * the pipe at its end. */
+static void pipe_read(process_pipe_t *pipe, uint32_t stream, int times)
 {
     kp_process *process = pipe->process;
     char buffer[PROCESS_READ];
 
-    while (pipe->fd >= 0) {
+    while (pipe->fd >= 0 && times-- > 0) {
         ssize_t got = read(pipe->fd, buffer, sizeof(buffer));
 
         if (got > 0) {
@@ -339,7 +366,7 @@ static void process_on_pipe(uv_poll_t *uv, int status, int events)
 
     (void)status;
     (void)events;
-    pipe_read(pipe, (uint32_t)(pipe - pipe->process->pipes) - PROCESS_IN);
+    pipe_read(pipe, (uint32_t)(pipe - pipe->process->pipes) - PROCESS_IN, 1);
 }
 
 static void process_on_room(uv_poll_t *uv, int status, int events)
@@ -394,6 +421,9 @@ static void process_stop(const kp_process_table *table, kp_process *process, uin
     if (process->grace == NULL) {
         process->grace = kernel__timer_start(&process->plugin->kernel->loop, grace_ms,
                                              process_on_grace, process);
+        if (process->grace == NULL) {
+            process_kill(process, SIGKILL);
+        }
     }
 }
 
@@ -419,7 +449,7 @@ static void process_on_exit(uv_poll_t *uv, int status, int events)
     }
     for (uint32_t stream = 1; stream < 3; stream++) {
         if (process->pipes[PROCESS_IN + stream].fd >= 0) {
-            pipe_read(&process->pipes[PROCESS_IN + stream], stream);
+            pipe_read(&process->pipes[PROCESS_IN + stream], stream, PROCESS_READS_AT_EXIT);
         }
     }
     process_close(process);

@@ -71,7 +71,7 @@ struct kernel_plugin {
 
     kernel__task_t end_task; /* something for the loop thread that the remover waits for */
     void (*end_fn)(kernel_plugin_t *plugin);
-    bool is_end_done; /* guarded by the kernel's idle_lock */
+    bool is_end_pending; /* guarded by the kernel's idle_lock */
 };
 
 struct kernel_service {

@@ -101,9 +101,26 @@ static void errand_on_loop(kernel__task_t *task)
 
     plugin->end_fn(plugin);
     (void)pthread_mutex_lock(&kernel->idle_lock);
-    plugin->is_end_done = true;
+    plugin->is_end_pending = false;
     (void)pthread_cond_broadcast(&kernel->idle);
     (void)pthread_mutex_unlock(&kernel->idle_lock);
+}
+
+/* Wait until the loop thread has run what was posted; false when it did not in time. */
+static bool instance_await_loop(kernel_plugin_t *plugin, uint64_t deadline)
+{
+    kernel_t *kernel = plugin->kernel;
+    bool in_time = true;
+
+    kernel__pool_block_enter(&kernel->pool);
+    (void)pthread_mutex_lock(&kernel->idle_lock);
+    while (plugin->is_end_pending && in_time) {
+        in_time = kernel__condition_wait(&kernel->idle, &kernel->idle_lock, deadline);
+    }
+    in_time = !plugin->is_end_pending;
+    (void)pthread_mutex_unlock(&kernel->idle_lock);
+    kernel__pool_block_leave(&kernel->pool);
+    return in_time;
 }
 
 /* Have the loop thread run `fn`; false when it did not in time: something blocks it. */
@@ -112,26 +129,24 @@ static bool instance_on_loop(kernel_plugin_t *plugin, void (*fn)(kernel_plugin_t
 {
     kernel_t *kernel = plugin->kernel;
     bool is_running;
-    bool in_time = true;
 
     (void)pthread_mutex_lock(&kernel->loop.lock);
     is_running = kernel->loop.state == KERNEL__LOOP_RUNNING;
     (void)pthread_mutex_unlock(&kernel->loop.lock);
-    plugin->end_task.run = errand_on_loop;
-    plugin->end_fn = fn;
-    plugin->is_end_done = false;
-    if (!is_running || kernel__loop_post(&kernel->loop, &plugin->end_task) != KERNEL_OK) {
+    if (!is_running) {
         return true; /* without a loop thread there is nothing of its to end */
     }
-    kernel__pool_block_enter(&kernel->pool);
-    (void)pthread_mutex_lock(&kernel->idle_lock);
-    while (!plugin->is_end_done && in_time) {
-        in_time = kernel__condition_wait(&kernel->idle, &kernel->idle_lock, deadline);
+    if (!instance_await_loop(plugin, deadline)) {
+        return false; /* what was posted before still waits there */
     }
-    in_time = plugin->is_end_done;
-    (void)pthread_mutex_unlock(&kernel->idle_lock);
-    kernel__pool_block_leave(&kernel->pool);
-    return in_time;
+    plugin->end_task.run = errand_on_loop;
+    plugin->end_fn = fn;
+    plugin->is_end_pending = true;
+    if (kernel__loop_post(&kernel->loop, &plugin->end_task) != KERNEL_OK) {
+        plugin->is_end_pending = false;
+        return true;
+    }
+    return instance_await_loop(plugin, deadline);
 }
 
 static kernel_status_t instance_leak(kernel_plugin_t *plugin, kernel_error_t *error)
@@ -312,13 +327,30 @@ static bool registry_destroy_all(kernel_t *kernel, bool of_services, uint64_t de
     return is_clean;
 }
 
+/* Before the first is waited for: what it does for another one ends when that is told to stop. */
+static void registry_tell_all(kernel_t *kernel, uint64_t deadline)
+{
+    kernel__registry_t *registry = &kernel->registry;
+
+    for (size_t i = registry->count; i-- > 0;) {
+        kernel_plugin_t *plugin = registry->instances[i];
+
+        if (atomic_load(&plugin->state) == KERNEL__INSTANCE_CLOSING &&
+            !instance_on_loop(plugin, instance_stop_holds, deadline)) {
+            return;
+        }
+    }
+}
+
 bool kernel__registry_remove_all(kernel_t *kernel, uint64_t deadline)
 {
     /* Services last: they may have been added later than the plugins that use them, and what
      * they do for a plugin ends when the plugin is told to stop. */
-    bool is_clean = registry_quiesce_all(kernel, false, deadline);
+    bool is_clean;
     uint64_t again;
 
+    registry_tell_all(kernel, deadline);
+    is_clean = registry_quiesce_all(kernel, false, deadline);
     is_clean = registry_quiesce_all(kernel, true, deadline) && is_clean;
     again = kernel__clock_deadline(kernel->drain_ms);
     is_clean = registry_destroy_all(kernel, false, again) && is_clean;
