@@ -188,14 +188,13 @@ class Attacks(unittest.TestCase):
         return self.pool.run(PRELUDE + code, session, **members)
 
     def check_after(self, session):
-        """The next call works, the neighbour has lost nothing and waited for nobody."""
+        """The next call works, and the neighbour has lost nothing."""
         pool.wait_until(
             lambda: self.pool.run("6 * 7", session).result == 42, "the session worked again"
         )
         type(self).count += 1
         neighbour = self.pool.run("n += 1; n", "attack-neighbour")
         self.assertEqual((neighbour.result, neighbour.state), (self.count, "kept"))
-        self.assertLess(neighbour.ms, 1000)
 
     def judge(self, execution, expected):
         if callable(expected):

@@ -56,7 +56,7 @@ CASES = (
     ),
     (
         "a child with the right nonce",
-        STEAL + "if os.fork() == 0:\n    os.write(3, frame(5, nonce=nonce))\n    os._exit(0)" + HOLD,
+        STEAL + "if os.fork() == 0: os._exit(os.write(3, frame(5, nonce=nonce)))" + HOLD,
         is_refused("another process"),
     ),
     (
@@ -145,13 +145,17 @@ DESCRIPTORS = (
         "a connection whose closing takes a minute",
         "listener = socket.create_server(('127.0.0.1', 0))\n"
         "one = socket.create_connection(listener.getsockname())\n"
-        "outcome(one.setsockopt, socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 60))\n"
+        "outcome(one.setsockopt, socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 99))\n"
         "one.setblocking(False)\n"
         "try:\n    while True: one.send(bytes(65536))\n"
         "except BlockingIOError: pass\n"
-        "outcome(socket.socket(fileno=os.dup(3)).sendmsg, [bytes(40)],\n"
-        "        [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack('i', one.fileno()))])\n"
-        "one.close()\n1",
+        "sender, number = socket.socket(fileno=os.dup(3)), one.fileno()\n"
+        "body = b'{\"value\":\"' + b'x' * (8 << 20) + b'\"}'\n"
+        "for n, at in enumerate(range(0, len(body), 60000)):  # so that the server is busy\n"
+        "    os.write(3, frame(3, body[at:at + 60000], nonce_of_this_call(), n, len(body)))\n"
+        "outcome(sender.sendmsg, [bytes(40)],\n"
+        "        [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack('i', number))])\n"
+        "os.close(number)\n1",
         attack.is_answered,
     ),
 )

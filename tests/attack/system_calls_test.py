@@ -156,14 +156,9 @@ class SystemCalls(attack.Attacks):
         )
 
     def test_socket_options_hold_no_surprise_for_who_gets_the_socket(self):
-        options = {"SO_LINGER": 13, "SO_ATTACH_FILTER": 26, "SO_ATTACH_BPF": 50, "SO_RCVBUFFORCE": 33}
-        code = (
-            "one = socket.socket()\n"
-            "[outcome(one.setsockopt, socket.SOL_SOCKET, n, bytes(16)) for n in %r]"
-        )
-        self.attack_each(
-            [("options are refused", code % list(options.values()), ["EPERM"] * len(options))]
-        )
+        options = {"SO_LINGER": 13, "SO_ATTACH_FILTER": 26, "SO_ATTACH_BPF": 50, "SO_MARK": 36}
+        code = "outcome(socket.socket().setsockopt, socket.SOL_SOCKET, %d, bytes(16))"
+        self.attack_each([(name, code % number, "EPERM") for name, number in options.items()])
 
     def test_calls_of_another_architecture_end_the_worker(self):
         if platform.machine() != "x86_64":
