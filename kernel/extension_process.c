@@ -81,8 +81,8 @@ static void ends_close(process_ends_t *ends)
     }
 }
 
-/* Out of the way of 0, 1 and 2, which are free in a process without them: dup2() in the program would
- * overwrite one end by another. */
+/* Out of the way of 0, 1 and 2, which are free in a process without them: dup2() in the program
+ * would overwrite one end by another. */
 static int end_move(int fd)
 {
     int moved = fd;
