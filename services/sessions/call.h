@@ -32,6 +32,7 @@ struct call {
     call_fn handle;                           /* with the whole body */
     const char *name;                         /* in the path, not NUL-terminated; NULL: none */
     size_t name_size;
+    size_t base_size;  /* of the path in front of the operation */
     bool bare;         /* the legacy execution, whose answer has no properties */
     bool new_session;  /* the request made its session */
     int64_t queued_ns; /* when the execution was handed to its session; 0: it was not */

@@ -24,6 +24,7 @@
 #define MEMORY_MAX     (32 * 1024) /* of a connection: headers, and a read buffer */
 #define IDLE_S         30
 #define ANSWER_HEADERS 24
+#define SOURCE_BLOCK   (64 * 1024)
 
 struct http {
     http_options_t options;
@@ -45,9 +46,12 @@ struct request {
     const char *method;
     const char *path;
     int64_t arrived_ns;
-    request_fn on_body; /* once */
+    request_fn on_body;      /* once */
+    const body_sink_t *sink; /* NULL: the body is kept here */
+    body_source_t source;    /* of the answer */
     sk_buffer_t body;
     bool too_large;
+    bool handled; /* the whole body is with its taker */
     bool suspended;
     struct MHD_Response *response; /* NULL before the answer */
     unsigned status;
@@ -93,6 +97,25 @@ static void http_turn(http_t *http)
         (void)uv_timer_start(&http->timer, http_on_timer, wait_ms, 0);
     } else {
         (void)uv_timer_stop(&http->timer);
+    }
+}
+
+/* ---- waiting ---- */
+
+void request_pause(request_t *request)
+{
+    if (!request->suspended) {
+        MHD_suspend_connection(request->connection);
+        request->suspended = true;
+    }
+}
+
+void request_resume(request_t *request)
+{
+    if (request->suspended) {
+        request->suspended = false;
+        MHD_resume_connection(request->connection);
+        http_turn(request->http);
     }
 }
 
@@ -155,17 +178,43 @@ static void request_stop_watching(request_t *request)
     }
 }
 
-void request_answer_take(request_t *request, unsigned status, const char *type, sk_buffer_t *body)
+static void request_answer(request_t *request, unsigned status, struct MHD_Response *response)
 {
-    request->response = make_response(request, type, body);
+    request->response = response;
     request->status = status;
     request->on_hang_up = NULL;
-    if (request->suspended) {
-        request_stop_watching(request);
-        request->suspended = false;
-        MHD_resume_connection(request->connection);
-        http_turn(request->http);
+    request_stop_watching(request);
+    request_resume(request);
+}
+
+void request_answer_take(request_t *request, unsigned status, const char *type, sk_buffer_t *body)
+{
+    request_answer(request, status, make_response(request, type, body));
+}
+
+static ssize_t request_on_give(void *data, uint64_t position, char *bytes, size_t most)
+{
+    request_t *request = data;
+    long given = request->source.give(bytes, most, request->source.data);
+
+    (void)position;
+    if (given == 0) {
+        request_pause(request);
     }
+    return given < 0 ? MHD_CONTENT_READER_END_WITH_ERROR : given;
+}
+
+void request_answer_source(request_t *request, unsigned status, const char *type, uint64_t size,
+                           const body_source_t *source)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(size, SOURCE_BLOCK, request_on_give, request, NULL);
+
+    request->source = *source;
+    if (response != NULL) {
+        add_headers(request, response, type);
+    }
+    request_answer(request, status, response);
 }
 
 static enum MHD_Result request_queue_answer(request_t *request)
@@ -249,6 +298,12 @@ int64_t request_arrived_ns(const request_t *request)
 void *request_room(request_t *request)
 {
     return request->room;
+}
+
+void request_stream_body(request_t *request, const body_sink_t *sink)
+{
+    request->on_body = sink->end;
+    request->sink = sink;
 }
 
 void request_read_body(request_t *request, request_fn cb)
@@ -354,6 +409,8 @@ static void request_take_part(request_t *request, const char *part, size_t size)
 {
     if (request->response != NULL) {
         sk_buffer_fini(&request->body);
+    } else if (request->sink != NULL) {
+        request->sink->take(request, part, size);
     } else if (request->too_large || request->body.size + size > request->http->options.body_max) {
         request->too_large = true;
         sk_buffer_clear(&request->body);
@@ -367,6 +424,7 @@ static void request_end_body(request_t *request)
     const request_fn cb = request->on_body;
 
     request->on_body = NULL;
+    request->handled = true;
     if (request->too_large || request->body.failed) {
         request_refuse(request, 413, "RequestBodyTooLarge", "the request body is too large");
     } else {
@@ -376,9 +434,10 @@ static void request_end_body(request_t *request)
 
 static void request_suspend(request_t *request)
 {
-    MHD_suspend_connection(request->connection);
-    request->suspended = true;
-    request_watch(request);
+    request_pause(request);
+    if (request->on_hang_up != NULL) {
+        request_watch(request);
+    }
 }
 
 /* The library's one call-back: first with the headers, then for each part of the body, then with
@@ -410,10 +469,10 @@ static enum MHD_Result http_on_request(void *data, struct MHD_Connection *connec
     }
     if (request->on_body != NULL && request->response == NULL) {
         request_end_body(request);
-        if (request->response == NULL && request->status == 0) {
-            request_suspend(request);
-            return MHD_YES;
-        }
+    }
+    if (request->response == NULL && request->status == 0 && request->handled) {
+        request_suspend(request);
+        return MHD_YES;
     }
     return request_queue_answer(request);
 }
@@ -432,6 +491,12 @@ static void http_on_request_end(void *data, struct MHD_Connection *connection, v
     request_stop_watching(request);
     if (request->on_hang_up != NULL) {
         request->on_hang_up(request);
+    }
+    if (request->sink != NULL) {
+        request->sink->drop(request);
+    }
+    if (request->source.drop != NULL) {
+        request->source.drop(request->source.data);
     }
     if (request->response != NULL) {
         MHD_destroy_response(request->response);

@@ -56,6 +56,18 @@ void *request_room(request_t *request);
 void request_read_body(request_t *request, request_fn cb);
 const char *request_body(const request_t *request, size_t *size_out);
 
+/* The same, but the body goes to a sink as it comes. `take` may pause the request; then nothing
+ * more comes until it is resumed, except what had been read already. `drop` ends its life. */
+typedef struct body_sink {
+    void (*take)(request_t *request, const char *bytes, size_t size);
+    void (*end)(request_t *request);
+    void (*drop)(request_t *request);
+} body_sink_t;
+
+void request_stream_body(request_t *request, const body_sink_t *sink);
+void request_pause(request_t *request);
+void request_resume(request_t *request);
+
 /* Its caller's data, freed by nobody here. */
 void request_set_data(request_t *request, void *data, void (*on_hang_up)(request_t *request));
 void *request_data(const request_t *request);
@@ -64,5 +76,17 @@ void *request_data(const request_t *request);
 void request_add_header(request_t *request, const char *name, const char *value);
 /* Answer with the buffer's content, which is taken, and left empty. `type` NULL: no body. */
 void request_answer_take(request_t *request, unsigned status, const char *type, sk_buffer_t *body);
+
+/* Answer with `size` bytes, above 0, that come from a source. `give` copies up to `most` bytes and
+ * returns how many; 0: none are there yet, and request_resume() will be called; below 0: there
+ * will be no more, the connection is cut. `drop` is called once, when it is done with. */
+typedef struct body_source {
+    long (*give)(char *bytes, size_t most, void *data);
+    void (*drop)(void *data);
+    void *data;
+} body_source_t;
+
+void request_answer_source(request_t *request, unsigned status, const char *type, uint64_t size,
+                           const body_source_t *source);
 
 #endif /* SESSIONS_HTTP_PRIVATE_H */

@@ -12,6 +12,7 @@
 
 #include "call.h"
 #include "execute.h"
+#include "file_calls.h"
 #include "reply.h"
 #include "resource.h"
 
@@ -45,20 +46,33 @@ static const version_t *find_version(const char *name)
 
 typedef enum operand { OPERAND_NONE, OPERAND_SESSION, OPERAND_SESSION_OR_BODY } operand_t;
 
-/* In a pattern * stands for one segment. */
+/* In a pattern * stands for one segment, and ** for one or more up to the end, or up to the
+ * pattern's own end. With `open` the body is taken as it comes. */
 static const struct route {
     int family;
     const char *method;
     const char *pattern;
     operand_t operand;
     call_fn handle;
+    call_fn open;
 } routes[] = {
-    {FAMILY_B, "POST", "executions", OPERAND_SESSION, execute_post},
-    {FAMILY_B, "GET", "executions/*", OPERAND_SESSION, execute_get},
-    {FAMILY_B, "DELETE", "session", OPERAND_SESSION, resource_delete_session},
-    {FAMILY_B, "GET", "metadata", OPERAND_NONE, resource_get_metadata},
-    {FAMILY_A, "POST", "code/execute", OPERAND_SESSION_OR_BODY, execute_post},
-    {FAMILY_A, "POST", "python/execute", OPERAND_SESSION_OR_BODY, execute_post_legacy},
+    {FAMILY_B, "POST", "executions", OPERAND_SESSION, execute_post, NULL},
+    {FAMILY_B, "GET", "executions/*", OPERAND_SESSION, execute_get, NULL},
+    {FAMILY_B, "POST", "files", OPERAND_SESSION, NULL, upload_open},
+    {FAMILY_B, "GET", "files", OPERAND_SESSION, listing_get, NULL},
+    {FAMILY_B, "GET", "files/**/content", OPERAND_SESSION, download_get, NULL},
+    {FAMILY_B, "GET", "files/**", OPERAND_SESSION, one_file_describe, NULL},
+    {FAMILY_B, "DELETE", "files/**", OPERAND_SESSION, one_file_remove, NULL},
+    {FAMILY_B, "DELETE", "session", OPERAND_SESSION, resource_delete_session, NULL},
+    {FAMILY_B, "GET", "metadata", OPERAND_NONE, resource_get_metadata, NULL},
+    {FAMILY_A, "POST", "code/execute", OPERAND_SESSION_OR_BODY, execute_post, NULL},
+    {FAMILY_A, "POST", "python/execute", OPERAND_SESSION_OR_BODY, execute_post_legacy, NULL},
+    {FAMILY_A, "POST", "files/upload", OPERAND_SESSION, NULL, upload_open},
+    {FAMILY_A, "POST", "python/uploadFile", OPERAND_SESSION, NULL, upload_open},
+    {FAMILY_A, "GET", "files", OPERAND_SESSION, listing_get, NULL},
+    {FAMILY_A, "GET", "files/content/**", OPERAND_SESSION, download_get, NULL},
+    {FAMILY_A, "GET", "files/**", OPERAND_SESSION, one_file_describe, NULL},
+    {FAMILY_A, "DELETE", "files/**", OPERAND_SESSION, one_file_remove, NULL},
 };
 
 static const char *const methods[] = {"GET", "POST", "DELETE"};
@@ -71,6 +85,30 @@ static const char *next_segment(const char *at, size_t *size)
     return *size == 0 ? NULL : at;
 }
 
+/* The rest of a path without trailing slashes, and without the segment `last` if one is given. */
+static bool match_rest(const char *rest, const char *last, size_t last_size, const char **name,
+                       size_t *name_size)
+{
+    size_t size = strlen(rest);
+
+    while (size > 0 && rest[size - 1] == '/') {
+        size--;
+    }
+    if (last != NULL) {
+        if (size <= last_size || memcmp(rest + size - last_size, last, last_size) != 0 ||
+            rest[size - last_size - 1] != '/') {
+            return false;
+        }
+        size -= last_size;
+        while (size > 0 && rest[size - 1] == '/') {
+            size--;
+        }
+    }
+    *name = rest;
+    *name_size = size;
+    return size > 0;
+}
+
 /* Is this path, from here to its end, of that pattern? What * stands for becomes the name. */
 static bool matches(const char *path, const char *pattern, const char **name, size_t *name_size)
 {
@@ -81,6 +119,10 @@ static bool matches(const char *path, const char *pattern, const char **name, si
     for (; (pattern = next_segment(pattern, &wanted)) != NULL; pattern += wanted) {
         if (segment == NULL) {
             return false;
+        }
+        if (wanted == 2 && *pattern == '*') {
+            const char *last = next_segment(pattern + wanted, &wanted);
+            return match_rest(segment, last, wanted, name, name_size);
         }
         if (*pattern == '*') {
             *name = segment;
@@ -127,6 +169,7 @@ static const struct route *find_route(call_t *call, int families, const char *me
             if (strcmp(route->method, method) == 0) {
                 call->name = name;
                 call->name_size = name_size;
+                call->base_size = (size_t)(at - request_path(call->request));
                 return route;
             }
         }
@@ -224,6 +267,10 @@ void protocol_handle(request_t *request, void *data)
         refuse_method(call);
     } else if (check_identifier(call, route->operand)) {
         call->handle = route->handle;
-        request_read_body(request, protocol_on_body);
+        if (route->open != NULL) {
+            route->open(call);
+        } else {
+            request_read_body(request, protocol_on_body);
+        }
     }
 }

@@ -8,7 +8,9 @@
 #include "reply.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <json.h>
 
@@ -105,16 +107,53 @@ void reply_write_time(sk_buffer_t *body, const struct timespec *time, int digits
     sk_buffer_appendf(body, "\"%s.%0*ldZ\"", text, digits, fraction);
 }
 
-void reply_write_encoded(sk_buffer_t *text, const char *value)
+static void write_encoded(sk_buffer_t *text, const char *value, size_t size, const char *plain)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                "0123456789-._~";
+    static const char always[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                 "0123456789-._~";
 
-    for (const char *at = value; *at != '\0'; at++) {
-        if (strchr(plain, *at) != NULL) {
-            sk_buffer_append_char(text, *at);
+    for (size_t i = 0; i < size; i++) {
+        if (memchr(always, value[i], sizeof(always) - 1) != NULL ||
+            strchr(plain, value[i]) != NULL) {
+            sk_buffer_append_char(text, value[i]);
         } else {
-            sk_buffer_appendf(text, "%%%02X", (unsigned)(unsigned char)*at);
+            sk_buffer_appendf(text, "%%%02X", (unsigned)(unsigned char)value[i]);
         }
     }
+}
+
+void reply_write_encoded(sk_buffer_t *text, const char *value)
+{
+    write_encoded(text, value, strlen(value), "");
+}
+
+/* A proxy in front that speaks TLS says so. */
+void reply_write_link(sk_buffer_t *link, const call_t *call, const char *operation)
+{
+    const char *outside = request_header(call->request, "X-Forwarded-Proto");
+
+    sk_buffer_appendf(link, "%s://%s",
+                      outside != NULL && strcasecmp(outside, "https") == 0 ? "https" : "http",
+                      request_header(call->request, "Host"));
+    write_encoded(link, request_path(call->request), call->base_size, "/");
+    sk_buffer_appendf(link, "%s?api-version=%s", operation, call->version->name);
+    if (call->identifier != NULL) {
+        sk_buffer_append_text(link, "&identifier=");
+        reply_write_encoded(link, call->identifier);
+    }
+}
+
+bool reply_read_skip(const call_t *call, size_t *skip)
+{
+    const char *value = request_query(call->request, "skip");
+
+    if (value == NULL || *value == '\0') {
+        return true;
+    }
+    if (strspn(value, "0123456789") != strlen(value) || strlen(value) > 9) {
+        refuse_value(call, "skip", "skip must be a whole number");
+        return false;
+    }
+    *skip = strtoul(value, NULL, 10);
+    return true;
 }

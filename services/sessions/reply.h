@@ -11,7 +11,8 @@
 
 #include "call.h"
 
-#define TYPE_JSON "application/json; charset=utf-8"
+#define TYPE_JSON  "application/json; charset=utf-8"
+#define TYPE_BYTES "application/octet-stream"
 
 /* {"error":{"code","message","target"?,"traceId"}}; `target` NULL: none. */
 void refuse(const call_t *call, unsigned status, const char *code, const char *target,
@@ -31,5 +32,10 @@ void refuse_out_of_memory(const call_t *call);
 void reply_write_time(sk_buffer_t *body, const struct timespec *time, int digits);
 /* Percent-encoded but for letters, digits and -._~ */
 void reply_write_encoded(sk_buffer_t *text, const char *value);
+/* The address of an operation of this pool, as the client sees it, with its version and, if the
+ * call has one, its identifier; more of the query can be appended. */
+void reply_write_link(sk_buffer_t *link, const call_t *call, const char *operation);
+/* The query's skip, 0 without one. */
+bool reply_read_skip(const call_t *call, size_t *skip);
 
 #endif /* SESSIONS_REPLY_PRIVATE_H */

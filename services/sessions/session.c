@@ -46,6 +46,7 @@ struct session {
     execution_t *queue;
     execution_t *current;
     execution_t *finished; /* newest first */
+    seat_waiter_t *seat_waiters;
     uv_timer_t idle_timer;
     bool removed;
     bool restarted; /* the next answer has to say that variables are lost */
@@ -67,6 +68,7 @@ struct pool {
     uv_timer_t refill_timer;
     uv_timer_t close_timer;
     bool closing;
+    size_t holds;
     void (*on_closed)(void *data);
     void *on_closed_data;
     char python[24];
@@ -390,9 +392,20 @@ void pool_close(pool_t *pool, bool at_once, void (*cb)(void *data), void *data)
     pool_check_closed(pool);
 }
 
+void pool_hold(pool_t *pool)
+{
+    pool->holds++;
+}
+
+void pool_let_go(pool_t *pool)
+{
+    pool->holds--;
+    pool_check_closed(pool);
+}
+
 static void pool_check_closed(pool_t *pool)
 {
-    if (!pool->closing || pool->on_closed == NULL || pool->sessions != NULL) {
+    if (!pool->closing || pool->on_closed == NULL || pool->sessions != NULL || pool->holds > 0) {
         return;
     }
     for (size_t i = 0; i < pool->slot_count; i++) {
@@ -463,6 +476,19 @@ static slot_t *pool_take_slot(pool_t *pool, failure_t *failure)
     return slot;
 }
 
+/* NULL: it ends without one. */
+static void session_tell_seated(session_t *session, session_t *seated)
+{
+    seat_waiter_t *waiters = session->seat_waiters;
+
+    session->seat_waiters = NULL;
+    while (waiters != NULL) { /* each may be gone after its call */
+        seat_waiter_t *next = waiters->next;
+        waiters->on_seat(waiters, seated);
+        waiters = next;
+    }
+}
+
 static void session_seat(session_t *session)
 {
     failure_t failure = {""};
@@ -472,6 +498,7 @@ static void session_seat(session_t *session)
         slot->session = session;
         session->slot = slot;
         session_turn(session);
+        session_tell_seated(session, session);
         pool_pause(session->pool, SPAWN_PAUSE_MS); /* its first execution has the machine */
     } else if (failure.text[0] != '\0') {
         (void)fprintf(stderr, "semkernel-sessiond: %s\n", failure.text);
@@ -516,6 +543,23 @@ session_t *session_open(pool_t *pool, const char *identifier)
     pool->session_count++;
     session_touch(session);
     return session;
+}
+
+const place_t *session_place(const session_t *session)
+{
+    return session->slot == NULL ? NULL : &session->slot->place;
+}
+
+const place_t *session_seat_for(session_t *session, seat_waiter_t *waiter)
+{
+    if (session->slot == NULL) {
+        session_seat(session);
+    }
+    if (session->slot == NULL && !session->removed) {
+        waiter->next = session->seat_waiters;
+        session->seat_waiters = waiter;
+    }
+    return session_place(session);
 }
 
 const char *session_guid(const session_t *session)
@@ -563,6 +607,7 @@ void session_remove(session_t *session, const char *why)
         session->finished = execution->next;
         execution_release(execution);
     }
+    session_tell_seated(session, NULL);
     uv_close((uv_handle_t *)&session->idle_timer, session_on_closed);
     pool_check_closed(pool);
 }

@@ -39,6 +39,10 @@ const char *pool_python(const pool_t *pool); /* version of the sessions' Python;
 /* Seconds until a session may be free. */
 unsigned pool_retry_after(const pool_t *pool);
 
+/* The pool is not closed before everybody who holds it has let go. */
+void pool_hold(pool_t *pool);
+void pool_let_go(pool_t *pool);
+
 /* For the watch: each slot in which user code may run; its sandbox's init. */
 typedef void (*pool_visit_fn)(worker_t *worker, pid_t init, void *data);
 void pool_visit(pool_t *pool, pool_visit_fn visit, void *data);
@@ -53,6 +57,16 @@ const char *session_guid(const session_t *session);
 void session_touch(session_t *session);
 /* End it with everything in it. */
 void session_remove(session_t *session, const char *why);
+
+/* Who waits for a session's files. Embedded in what the waiter owns. */
+typedef struct seat_waiter {
+    void (*on_seat)(struct seat_waiter *waiter, session_t *session); /* NULL: it has ended */
+    struct seat_waiter *next;
+} seat_waiter_t;
+
+/* Where the session's files are; NULL if it waits for a slot, and then the waiter is called. */
+const place_t *session_seat_for(session_t *session, seat_waiter_t *waiter);
+const place_t *session_place(const session_t *session);
 
 /* Queue an execution. False, and nothing taken, if the session must not be waited for
  * (--queue-wait 0). */

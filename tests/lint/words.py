@@ -47,7 +47,7 @@ RULES = [
     (call("getenv", "secure_getenv"),
      ("plugins/", "services/"), NOT_LIBRARY, "is the kernel's business; declare configuration"),
     (call("uv_spawn", "uv_queue_work", "uv_default_loop", "uv_replace_allocator"),
-     LIBRARY, (), "takes what belongs to the host's process; use the kernel's process and pool"),
+     LIBRARY, ("services/sessions/",), "takes what belongs to the host's process; use the kernel's process and pool"),
     # libcurl counts its users, but whose was the last one only the host knows.
     (call("curl_global_cleanup"),
      LIBRARY, (), "is the host's decision; leave it out"),
