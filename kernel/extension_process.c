@@ -106,11 +106,11 @@ static bool ends_open(process_ends_t *ends, const kp_process_options *options)
             ends->theirs[i] = open("/dev/null", (i == 0 ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
         } else if (pipe2(pair, O_CLOEXEC) == 0) {
             ends->theirs[i] = pair[i == 0 ? 0 : 1];
-            ends->ours[i] = pair[i == 0 ? 1 : 0];
+            ends->ours[i] = end_move(pair[i == 0 ? 1 : 0]);
             (void)fcntl(ends->ours[i], F_SETFL, O_NONBLOCK);
         }
         ends->theirs[i] = end_move(ends->theirs[i]);
-        if (ends->theirs[i] < 0) {
+        if (ends->theirs[i] < 0 || (is_pipe && ends->ours[i] < 0)) {
             return false;
         }
     }

@@ -13,6 +13,7 @@
 #include "loop.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <unistd.h>
@@ -58,6 +59,48 @@ static int loop_spawn(kernel__loop_t *loop)
     return code;
 }
 
+/* libuv aborts when it closes 0, 1 or 2, which a process without them would give it. */
+static void standard_fill(int filled[3])
+{
+    int fd;
+
+    for (int i = 0; i < 3; i++) {
+        filled[i] = -1;
+    }
+    while ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0 && fd < 3) {
+        filled[fd] = fd;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
+static void standard_empty(const int filled[3])
+{
+    for (int i = 0; i < 3; i++) {
+        if (filled[i] >= 0) {
+            (void)close(filled[i]);
+        }
+    }
+}
+
+static int loop_init(kernel__loop_t *loop)
+{
+    int filled[3];
+    int code;
+
+    standard_fill(filled);
+    code = uv_loop_init(&loop->uv);
+    if (code == 0) {
+        code = uv_async_init(&loop->uv, &loop->wake, loop_on_wake);
+        if (code != 0) {
+            (void)uv_loop_close(&loop->uv);
+        }
+    }
+    standard_empty(filled);
+    return code;
+}
+
 static kernel_status_t loop_start_locked(kernel__loop_t *loop, kernel_error_t *error)
 {
     int code;
@@ -68,14 +111,8 @@ static kernel_status_t loop_start_locked(kernel__loop_t *loop, kernel_error_t *e
     if (loop->state == KERNEL__LOOP_STOPPING) {
         return kernel__error_set(error, KERNEL_E_CLOSED, "the kernel is being closed");
     }
-    code = uv_loop_init(&loop->uv);
+    code = loop_init(loop);
     if (code != 0) {
-        return kernel__error_set(error, KERNEL_E_UNAVAILABLE,
-                                 "cannot make the kernel's event loop: %s", uv_strerror(code));
-    }
-    code = uv_async_init(&loop->uv, &loop->wake, loop_on_wake);
-    if (code != 0) {
-        (void)uv_loop_close(&loop->uv);
         return kernel__error_set(error, KERNEL_E_UNAVAILABLE,
                                  "cannot make the kernel's event loop: %s", uv_strerror(code));
     }
