@@ -265,7 +265,6 @@ static bool read_wish(const call_t *call, const sk_json_span_t *body, execution_
     int64_t timeout_s = call->protocol->plan->config->timeout;
     int64_t characters = (int64_t)call->version->characters;
     size_t type = 0;
-    bool empty_kernel = false;
 
     if (!read_choice(call, body, "codeInputType", inputs, COUNT(inputs), input) ||
         !read_choice(call, body, "executionType", types, COUNT(types), &type) ||
@@ -274,14 +273,9 @@ static bool read_wish(const call_t *call, const sk_json_span_t *body, execution_
     }
     if (call->version->newest &&
         (!read_number(call, body, "outputStreamsMaxLength", 1, INT32_MAX, &characters) ||
-         !read_boolean(call, body, "useEmptyKernel", &empty_kernel) ||
+         !read_boolean(call, body, "useEmptyKernel", &wish->apart) ||
          !read_boolean(call, body, "returnJupyterFormat", &wish->as_repr) ||
          !read_boolean(call, body, "returnJupyterFormatExecutionResult", &wish->as_repr))) {
-        return false;
-    }
-    if (empty_kernel) {
-        refuse(call, 400, "SessionRequestNotSupported", "useEmptyKernel",
-               "useEmptyKernel is not supported by this pool: use another identifier");
         return false;
     }
     if (type == 1 && call->version->family == FAMILY_A) {

@@ -170,8 +170,12 @@ void execution_begin(execution_t *execution, worker_t *worker)
     if (!open_pipes(execution->pipes, writes)) {
         execution_abort(execution, OUTCOME_NOT_STARTED, strerror(errno));
     } else {
-        const worker_order_t order = {execution->code, execution->code_size,
-                                      execution->wish.as_repr, writes[0], writes[1]};
+        const worker_order_t order = {execution->code,
+                                      execution->code_size,
+                                      execution->wish.as_repr,
+                                      execution->wish.apart,
+                                      writes[0],
+                                      writes[1]};
         watch_pipes(execution);
         execution->state = EXECUTION_RUNNING;
         execution->worker = worker;

@@ -43,6 +43,7 @@ typedef struct execution_wish {
     char id[EXECUTION_ID_MAX + 1];
     bool asynchronous;
     bool as_repr;
+    bool apart; /* sees none of the session's variables and leaves none */
     unsigned timeout_s;
     size_t characters; /* of each output stream, cut silently; 0: the server's limit, with a note */
 } execution_wish_t;

@@ -48,6 +48,8 @@ struct session {
     execution_t *finished; /* newest first */
     seat_waiter_t *seat_waiters;
     uv_timer_t idle_timer;
+    struct timespec created; /* real time */
+    struct timespec used;
     bool removed;
     bool restarted; /* the next answer has to say that variables are lost */
     char identifier[IDENTIFIER_MAX + 1];
@@ -435,6 +437,7 @@ static void session_on_idle(uv_timer_t *timer)
 
 void session_touch(session_t *session)
 {
+    (void)clock_gettime(CLOCK_REALTIME, &session->used);
     if (!session->removed) {
         (void)uv_timer_start(&session->idle_timer, session_on_idle,
                              (uint64_t)session->pool->plan->config->cooldown * 1000, 0);
@@ -542,6 +545,7 @@ session_t *session_open(pool_t *pool, const char *identifier)
     pool->sessions = session;
     pool->session_count++;
     session_touch(session);
+    session->created = session->used;
     return session;
 }
 
@@ -560,6 +564,34 @@ const place_t *session_seat_for(session_t *session, seat_waiter_t *waiter)
         session->seat_waiters = waiter;
     }
     return session_place(session);
+}
+
+const char *session_identifier(const session_t *session)
+{
+    return session->identifier;
+}
+
+session_times_t session_times(const session_t *session)
+{
+    session_times_t times = {session->created, session->used, session->used};
+
+    times.expires.tv_sec += (time_t)session->pool->plan->config->cooldown;
+    return times;
+}
+
+size_t pool_list_sessions(const pool_t *pool, size_t skip, const session_t **list, size_t most)
+{
+    size_t behind = pool->session_count; /* of those still to come: new ones stand in front */
+    size_t count = 0;
+
+    for (const session_t *session = pool->sessions; session != NULL; session = session->next) {
+        behind--;
+        if (behind >= skip && behind - skip < most) {
+            list[behind - skip] = session;
+            count++;
+        }
+    }
+    return count;
 }
 
 const char *session_guid(const session_t *session)

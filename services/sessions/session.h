@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "execution.h"
 #include "sandbox.h"
@@ -67,6 +68,18 @@ typedef struct seat_waiter {
 /* Where the session's files are; NULL if it waits for a slot, and then the waiter is called. */
 const place_t *session_seat_for(session_t *session, seat_waiter_t *waiter);
 const place_t *session_place(const session_t *session);
+
+const char *session_identifier(const session_t *session);
+/* When it was made, last used, and when it will be removed if it is not used again; real time. */
+typedef struct session_times {
+    struct timespec created;
+    struct timespec used;
+    struct timespec expires;
+} session_times_t;
+
+session_times_t session_times(const session_t *session);
+/* At most `most` of the sessions, oldest first, without the first `skip`; how many. */
+size_t pool_list_sessions(const pool_t *pool, size_t skip, const session_t **list, size_t most);
 
 /* Queue an execution. False, and nothing taken, if the session must not be waited for
  * (--queue-wait 0). */

@@ -314,7 +314,8 @@ bool worker_execute(worker_t *worker, const worker_order_t *order)
     sk_buffer_clear(&worker->order);
     sk_buffer_append_text(&worker->order, "{\"code\":");
     sk_json_write_string(&worker->order, order->code, order->size);
-    sk_buffer_append_text(&worker->order, order->as_repr ? ",\"repr\":true}" : ",\"repr\":false}");
+    sk_buffer_append_text(&worker->order, order->as_repr ? ",\"repr\":true" : ",\"repr\":false");
+    sk_buffer_append_text(&worker->order, order->apart ? ",\"apart\":true}" : ",\"apart\":false}");
     if (worker->order.failed || getrandom(nonce, sizeof(nonce), 0) != (ssize_t)sizeof(nonce)) {
         worker_kill(worker, "no memory for an execution");
         return false;

@@ -37,6 +37,7 @@ typedef struct worker_order {
     const char *code; /* UTF-8 */
     size_t size;
     bool as_repr; /* primitive results as text of their repr */
+    bool apart;   /* in empty variables of its own */
     int output;   /* write ends of the pipes; stay the caller's */
     int errors;
 } worker_order_t;

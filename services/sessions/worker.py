@@ -98,12 +98,25 @@ class Session:
         self.pid = getpid()
         self.running = False
         self.cell = 0
-        self.flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         self.loop = None
+        self.begin_anew()
+
+    def begin_anew(self):
+        """Go on without a variable."""
+        self.flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         self.module = types.ModuleType("__main__")
         self.module.__builtins__ = builtins
         self.names = self.module.__dict__
         sys.modules["__main__"] = self.module
+
+    def run_apart(self, code, as_repr):
+        """Run a cell in variables of its own, and have those of before afterwards."""
+        kept = self.flags, self.module, self.names
+        self.begin_anew()
+        answer = self.run(code, as_repr)
+        self.flags, self.module, self.names = kept
+        sys.modules["__main__"] = self.module
+        return answer
 
     def on_interrupt(self, number, frame):
         if self.running:
@@ -336,7 +349,8 @@ def serve(packets, session):
         open_streams()
         reserve(False)
         request = loads(payload)
-        answer = session.run(request["code"], request["repr"])
+        run = session.run_apart if request["apart"] else session.run
+        answer = run(request["code"], request["repr"])
         if getpid() != session.pid:
             leave(0)  # a child of a bare fork: this loop is its parent's
         reserve(True)

@@ -195,8 +195,6 @@ class Protocol(unittest.TestCase):
         for member, value in (("shellCommand", "ls"), ("execCommandAndArgs", ["ls"]), ("stdin", "x")):
             answer = self.post({member: value}, version=NEWEST)
             self.assert_error(answer, 400, "SessionRequestNotSupported", member)
-        answer = self.post({"code": "1", "useEmptyKernel": True}, version=NEWEST)
-        self.assert_error(answer, 400, "SessionRequestNotSupported", "useEmptyKernel")
 
     def test_null_and_unknown_members_change_nothing(self):
         body = {"code": "1", "timeoutInSeconds": None, "stdin": None, "other": [1], "codeInputType": None}
