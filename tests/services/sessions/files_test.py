@@ -1,8 +1,9 @@
 """Files of a session over the REST API, in both families, and what code does about them."""
 
-import json
+import http.client
 import os
 import re
+import signal
 import threading
 import unittest
 import urllib.parse
@@ -318,6 +319,26 @@ class Files(unittest.TestCase):
                     raise EOFError
             connection.close()
         self.assertEqual(self.download("big").body, b"")
+
+    def test_a_server_that_ends_cuts_what_is_half_through(self):
+        body = form(b"y" * (8 * BLOCK))
+        head = ("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n"
+                "Content-Type: multipart/form-data; boundary=%s\r\n\r\n")
+        head %= (self.target("/files", VERSION), len(body), BOUND)
+        with pool.Pool() as ending:
+            self.assertEqual(ending.run("open('big', 'wb').write(bytes(32 << 20))", "files").result, 32 << 20)
+            upload, download = ending.connect(), ending.connect()
+            upload.connect()
+            upload.sock.sendall(head.encode() + body[: 3 * BLOCK])
+            download.request("GET", self.target("/files/big/content", VERSION))
+            response = download.getresponse()
+            response.read(BLOCK)
+            os.kill(ending.pid, signal.SIGTERM)
+            self.assertEqual(ending.process.wait(pool.PATIENCE), 0, ending.complaint())
+            with self.assertRaises(http.client.IncompleteRead):
+                response.read()
+            upload.close()
+            download.close()
 
     # ---- what code does about them ----
 
