@@ -18,7 +18,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define ID_SEGMENTS  6 /* subscriptions/<s>/resourceGroups/<g>/sessionPools/<p> */
-#define FAMILY_ANY   (FAMILY_A | FAMILY_B)
+#define FAMILY_ANY   ((unsigned)FAMILY_A | FAMILY_B)
 
 _Static_assert(sizeof(call_t) <= REQUEST_ROOM, "a call lives in its request's room");
 
@@ -49,7 +49,7 @@ typedef enum operand { OPERAND_NONE, OPERAND_SESSION, OPERAND_SESSION_OR_BODY } 
 /* In a pattern * stands for one segment, and ** for one or more up to the end, or up to the
  * pattern's own end. With `open` the body is taken as it comes. */
 static const struct route {
-    int family;
+    unsigned family;
     const char *method;
     const char *pattern;
     operand_t operand;
@@ -153,7 +153,7 @@ static const char *skip_resource_id(const char *path)
 }
 
 /* The route of this path in these families, and of this method if there is one. */
-static const struct route *find_route(call_t *call, int families, const char *method)
+static const struct route *find_route(call_t *call, unsigned families, const char *method)
 {
     const char *at = skip_resource_id(request_path(call->request));
     const struct route *found = NULL;
