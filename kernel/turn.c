@@ -36,8 +36,9 @@ bool kernel__turn_try(kernel__turn_t *turn, kernel__call_t *call)
 {
     uintptr_t nobody = 0;
 
+    /* Released, too: whoever looks for cycles reads the record of the holder. */
     return atomic_compare_exchange_strong_explicit(&turn->holder, &nobody, (uintptr_t)call,
-                                                   memory_order_acquire, memory_order_relaxed);
+                                                   memory_order_acq_rel, memory_order_relaxed);
 }
 
 static kernel__call_t *turn_holder(const kernel__turn_t *turn)
@@ -92,7 +93,7 @@ static bool turn_take_or_mark(kernel__turn_t *turn, kernel__call_t *call)
         uintptr_t wanted = holder == 0 ? (uintptr_t)call : holder | TURN_WAITERS;
 
         if (atomic_compare_exchange_weak_explicit(&turn->holder, &holder, wanted,
-                                                  memory_order_acquire, memory_order_relaxed)) {
+                                                  memory_order_acq_rel, memory_order_relaxed)) {
             return holder == 0;
         }
     }
