@@ -474,6 +474,31 @@ kernel__call_t *kernel__call_current(void)
     return call_current;
 }
 
+unsigned kernel__call_stack_depth(void)
+{
+    unsigned depth = 0;
+
+    for (const kernel__call_t *call = call_current; call != NULL; call = call->beneath) {
+        depth++;
+    }
+    return depth;
+}
+
+bool kernel__call_is_inside(const kernel_t *kernel, const kernel_plugin_t *plugin)
+{
+    for (const kernel__call_t *top = call_current; top != NULL; top = top->beneath) {
+        for (const kernel__call_t *call = top; call != NULL; call = call->parent) {
+            const kernel_function_t *function =
+                atomic_load_explicit(&call->function, memory_order_relaxed);
+
+            if (plugin != NULL ? function->plugin == plugin : call->kernel == kernel) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 void kernel__call_misuse(kernel_t *kernel, const kernel__call_t *call, const char *what)
 {
     const kernel_function_t *function = atomic_load_explicit(&call->function, memory_order_relaxed);
@@ -566,6 +591,7 @@ bool kernel__call_run(kernel__call_t *call, int *status_out)
     int status;
 
     atomic_store_explicit(&call->phase, KERNEL__CALL_RUNNING, memory_order_release);
+    call->beneath = outer;
     call_current = call;
     status = function->descriptor.invoke(&call->pub);
     call_current = outer;
@@ -824,14 +850,9 @@ void kernel__call_finish(kernel__call_t *call, int status)
 
 /* ---- cancellation ---- */
 
-int kernel__call_stop_status(const kernel__call_t *call)
+int kernel__call_late_status(const kernel__call_t *call)
 {
-    int cancelled = atomic_load_explicit(&call->cancelled, memory_order_acquire);
-
-    if (cancelled == 0 && call->deadline != 0 && kernel__clock_now() >= call->deadline) {
-        return KP_E_TIMEOUT;
-    }
-    return cancelled;
+    return kernel__clock_now() >= call->deadline ? KP_E_TIMEOUT : KP_OK;
 }
 
 bool kernel__call_is_over(kernel__call_t *call)

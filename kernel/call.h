@@ -55,7 +55,8 @@ struct kernel__call {
     /* fixed from the beginning to the end of one use */
     kernel_t *kernel;
     _Atomic(kernel_function_t *) function;
-    kernel__call_t *parent; /* held; NULL: called by the host */
+    kernel__call_t *parent;  /* held; NULL: called by the host */
+    kernel__call_t *beneath; /* while it runs: the call that runs on the same thread, below it */
     const kernel_args_t *context;
     kernel_call_t *context_owner; /* held; whose `context` it is: a child may outlive its parent */
     uint64_t deadline;            /* monotonic ns; 0: none */
@@ -139,6 +140,11 @@ void kernel__call_set_context(kernel__call_t *call, kernel_call_t *owner);
 
 /* The innermost call that runs on this thread, NULL if none. */
 kernel__call_t *kernel__call_current(void);
+/* How many calls run on this thread inside each other, of whichever kernels. */
+unsigned kernel__call_stack_depth(void);
+/* Does this thread run a call of the kernel (plugin NULL) or of the instance, or one that such a call
+ * waits for? */
+bool kernel__call_is_inside(const kernel_t *kernel, const kernel_plugin_t *plugin);
 
 /*
  * Run the function on this thread. True: it has answered, and the status (KP_OK or negative) is
@@ -170,8 +176,14 @@ void kernel__call_complete(kernel__call_t *call, int status);
 /* Ask the function to stop: sets the flag, wakes its hook, holds, children and its wait for a turn.
  * Does nothing when it is over or was asked before. [thread: any] */
 void kernel__call_cancel(kernel__call_t *call, int status);
+int kernel__call_late_status(const kernel__call_t *call); /* of one that has a deadline */
 /* Cancelled, or past its deadline? 0, or the status to stop with. */
-int kernel__call_stop_status(const kernel__call_t *call);
+static inline int kernel__call_stop_status(const kernel__call_t *call)
+{
+    int cancelled = atomic_load_explicit(&call->cancelled, memory_order_acquire);
+
+    return cancelled != 0 || call->deadline == 0 ? cancelled : kernel__call_late_status(call);
+}
 /* There is room for chunks again: run the drain hook, if there is one. [thread: any] */
 void kernel__call_drain(kernel__call_t *call);
 /* Is its function done with it? */

@@ -23,8 +23,8 @@ static int here_take_turn(kernel__call_t *call, kernel_function_t *function)
     kernel_status_t status;
     char text[256];
 
-    if (!function->takes_turn || kernel__turn_try(&function->plugin->turn, call)) {
-        call->has_turn = function->takes_turn;
+    if (kernel__turn_try(&function->plugin->turn, call)) {
+        call->has_turn = true;
         return KP_OK;
     }
     kernel__pool_block_enter(&kernel->pool);
@@ -44,6 +44,15 @@ static int here_take_turn(kernel__call_t *call, kernel_function_t *function)
     return (int)status;
 }
 
+/* Has it answered with a bare value of the declared type, and left nothing behind to end? */
+static bool here_is_simple(const kernel__call_t *call, const kernel_function_t *function)
+{
+    return call->pub.result.type <= KP_NUMBER && call->pub.status == KP_OK &&
+           call->pub.result_free == NULL && call->pub.result.type == function->descriptor.returns &&
+           call->text == NULL && call->attachments == NULL && !call->has_turn &&
+           call->parent == NULL && !atomic_load_explicit(&call->is_touched, memory_order_acquire);
+}
+
 /* Run it and make the result; the execution is over then, the record still held. */
 static kernel_result_t *here_run(kernel__call_t *call)
 {
@@ -51,11 +60,14 @@ static kernel_result_t *here_run(kernel__call_t *call)
     int status = kernel__call_stop_status(call);
     kernel_result_t *result;
 
-    if (status == KP_OK) {
+    if (status == KP_OK && function->takes_turn) {
         status = here_take_turn(call, function);
     }
     if (status == KP_OK) {
         (void)kernel__call_run(call, &status);
+        if (status == KP_OK && here_is_simple(call, function)) {
+            return kernel__result_value(&call->pub.result);
+        }
         status = kernel__call_status(call, status);
     }
     result = kernel__call_result(call, status);
@@ -302,6 +314,12 @@ kernel_result_t *kernel__operation_call(const kernel__request_t *given)
     outer = kernel__call_current();
     if (outer == NULL && !function->is_async && given->parent == NULL && given->options == NULL) {
         return call_here(given);
+    }
+    if (kernel__call_stack_depth() >=
+        KERNEL__CALL_DEPTH_MAX) { /* two kernels that call each other */
+        return kernel__result_error(KERNEL_E_DEPTH,
+                                    "cannot call %s: calls are nested deeper than %d on one thread",
+                                    function->full_name, KERNEL__CALL_DEPTH_MAX);
     }
     request = *given;
     if (request.parent == NULL && outer != NULL && outer->kernel == kernel) {

@@ -295,16 +295,13 @@ kernel_status_t kernel_close(kernel_t *kernel, kernel_close_cb cb, void *data)
 
 static bool free_is_refused(const kernel_t *kernel)
 {
-    const kernel__call_t *call = kernel__call_current();
     const kernel__dispatch_t *dispatch = kernel_dispatching;
 
-    while (call != NULL && call->kernel != kernel) {
-        call = call->parent;
-    }
     while (dispatch != NULL && dispatch->kernel != kernel) {
         dispatch = dispatch->outer;
     }
-    return call != NULL || dispatch != NULL || kernel__loop_is_current(&kernel->loop);
+    return dispatch != NULL || kernel__call_is_inside(kernel, NULL) ||
+           kernel__loop_is_current(&kernel->loop);
 }
 
 static bool free_is_reported(kernel_t *kernel)

@@ -216,19 +216,6 @@ static kernel_status_t instance_destroy(kernel_plugin_t *plugin, uint64_t deadli
     return KERNEL_OK;
 }
 
-static bool call_is_inside(const kernel__call_t *call, const kernel_plugin_t *plugin)
-{
-    for (; call != NULL; call = call->parent) {
-        const kernel_function_t *function =
-            atomic_load_explicit(&call->function, memory_order_relaxed);
-
-        if (function->plugin == plugin) {
-            return true;
-        }
-    }
-    return false;
-}
-
 kernel_status_t kernel__registry_remove(kernel_plugin_t *plugin, uint64_t deadline,
                                         kernel_error_t *error)
 {
@@ -238,7 +225,7 @@ kernel_status_t kernel__registry_remove(kernel_plugin_t *plugin, uint64_t deadli
         return kernel__error_set(error, KERNEL_E_WOULD_DEADLOCK,
                                  "cannot remove '%s' on the kernel's loop thread", plugin->name);
     }
-    if (call_is_inside(kernel__call_current(), plugin)) {
+    if (kernel__call_is_inside(plugin->kernel, plugin)) {
         return kernel__error_set(error, KERNEL_E_WOULD_DEADLOCK,
                                  "cannot remove '%s' inside one of its own calls", plugin->name);
     }

@@ -45,6 +45,76 @@ static void host_functions_that_use_the_host_api_nest_too(void)
     fixture_free(&f);
 }
 
+/* Two kernels whose functions call each other. */
+typedef struct ping {
+    kernel_t *other;
+    kernel_plugin_t *plugin; /* of its own kernel's */
+    kernel_status_t removal;
+    int calls;
+} ping_t;
+
+KP_FUNCTION(status, ping_pong, "Call the other kernel's function of this name.")
+{
+    ping_t *ping = call->self;
+    kernel_result_t *result;
+    kernel_status_t status;
+
+    ping->calls++;
+    result = kernel_invoke_json(ping->other, "host-ping_pong", "{}");
+    status = kernel_result_status(result);
+    kernel_result_free(result);
+    return (int)status;
+}
+
+static void calls_between_two_kernels_nest_no_deeper(void)
+{
+    fixture_t f[2] = {fixture_new(), fixture_new()};
+    ping_t pings[2] = {{.other = f[1].kernel}, {.other = f[0].kernel}};
+
+    for (int i = 0; i < 2; i++) {
+        CHECK(kernel_add_function(f[i].kernel, "host", &kpf_ping_pong, &pings[i], NULL) != NULL);
+    }
+    CHECK_STATUS(fixture_call(&f[0], "host-ping_pong", "{}"), KERNEL_E_DEPTH);
+    CHECK_EQ(pings[0].calls + pings[1].calls, 64);
+    fixture_free(&f[0]);
+    fixture_free(&f[1]);
+}
+
+KP_FUNCTION(none, end_the_other, "Free the kernel whose call waits for this one.")
+{
+    ping_t *ping = call->self;
+
+    ping->removal = kernel_remove_plugin(ping->plugin, NULL);
+    kernel_free(ping->other);
+}
+
+KP_FUNCTION(status, call_end, "Call the function that would end this kernel.")
+{
+    ping_t *ping = call->self;
+    kernel_result_t *result = kernel_invoke_json(ping->other, "host-end_the_other", "{}");
+    kernel_status_t status = kernel_result_status(result);
+
+    kernel_result_free(result);
+    return (int)status;
+}
+
+static void kernel_in_whose_call_another_ones_runs_stays(void)
+{
+    fixture_t f[2] = {fixture_new(), fixture_new()};
+    ping_t there = {.other = f[1].kernel};
+    ping_t back = {.other = f[0].kernel};
+
+    CHECK(kernel_add_function(f[0].kernel, "host", &kpf_call_end, &there, NULL) != NULL);
+    CHECK(kernel_add_function(f[1].kernel, "host", &kpf_end_the_other, &back, NULL) != NULL);
+    back.plugin = kernel_find_plugin(f[0].kernel, "host");
+    CHECK_STATUS(fixture_call(&f[0], "host-call_end", "{}"), KERNEL_OK);
+    CHECK_EQ(back.removal, KERNEL_E_WOULD_DEADLOCK);
+    CHECK_EQ(fixture_log_count(&f[0], "is refused"), 1);
+    CHECK(kernel_plugin_is_available(back.plugin));
+    fixture_free(&f[0]);
+    fixture_free(&f[1]);
+}
+
 /* ---- what comes back ---- */
 
 static void value_text_attachments_and_failure_come_through(void)
@@ -278,6 +348,8 @@ static void context_lives_as_long_as_the_last_call_that_inherited_it(void)
 
 TESTS(TEST(calls_nest_to_depth_64_and_no_deeper),
       TEST(host_functions_that_use_the_host_api_nest_too),
+      TEST(calls_between_two_kernels_nest_no_deeper),
+      TEST(kernel_in_whose_call_another_ones_runs_stays),
       TEST(value_text_attachments_and_failure_come_through), TEST(typed_arguments_come_through),
       TEST(unknown_name_is_an_outcome_with_the_closest_one),
       TEST(waiting_on_the_loop_thread_is_refused_at_once),

@@ -409,7 +409,7 @@ static void meet_in_a_ring(int count)
         fixture_add(&f, "meeting", name);
     }
     for (int i = 0; i < count; i++) {
-        char name[16];
+        char name[32];
 
         outcomes[i] = (outcome_t)OUTCOME_INIT;
         snprintf(name, sizeof(name), "m%d-meet", i);
