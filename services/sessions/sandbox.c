@@ -111,7 +111,8 @@ static void add_arguments(sk_buffer_t *arguments, const sandbox_plan_t *plan, co
     if (plan->facility->python_etc[0] != '\0') {
         ADD("--ro-bind-try", plan->facility->python_etc, plan->facility->python_etc);
     }
-    ADD("--proc", "/proc", "--dev", "/dev");
+    /* The terminals of a devpts instance are counted with the host's: none of them. */
+    ADD("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts");
     ADD("--bind", place->shm, "/dev/shm", "--bind", place->tmp, "/tmp");
     ADD("--bind", place->data, "/mnt/data");
     ADD("--perms", "0444", "--ro-bind-data", worker, "/opt/w.py");
