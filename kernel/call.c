@@ -850,11 +850,6 @@ void kernel__call_finish(kernel__call_t *call, int status)
 
 /* ---- cancellation ---- */
 
-int kernel__call_late_status(const kernel__call_t *call)
-{
-    return kernel__clock_now() >= call->deadline ? KP_E_TIMEOUT : KP_OK;
-}
-
 bool kernel__call_is_over(kernel__call_t *call)
 {
     unsigned phase = atomic_load_explicit(&call->phase, memory_order_acquire);

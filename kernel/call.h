@@ -22,6 +22,7 @@
 #include <kernel/plugin.h>
 
 #include "arena.h"
+#include "clock.h"
 #include "loop.h"
 #include "turn.h"
 
@@ -142,8 +143,8 @@ void kernel__call_set_context(kernel__call_t *call, kernel_call_t *owner);
 kernel__call_t *kernel__call_current(void);
 /* How many calls run on this thread inside each other, of whichever kernels. */
 unsigned kernel__call_stack_depth(void);
-/* Does this thread run a call of the kernel (plugin NULL) or of the instance, or one that such a call
- * waits for? */
+/* Does this thread run a call of the kernel (plugin NULL) or of the instance, or one that such a
+ * call waits for? */
 bool kernel__call_is_inside(const kernel_t *kernel, const kernel_plugin_t *plugin);
 
 /*
@@ -176,13 +177,15 @@ void kernel__call_complete(kernel__call_t *call, int status);
 /* Ask the function to stop: sets the flag, wakes its hook, holds, children and its wait for a turn.
  * Does nothing when it is over or was asked before. [thread: any] */
 void kernel__call_cancel(kernel__call_t *call, int status);
-int kernel__call_late_status(const kernel__call_t *call); /* of one that has a deadline */
 /* Cancelled, or past its deadline? 0, or the status to stop with. */
 static inline int kernel__call_stop_status(const kernel__call_t *call)
 {
     int cancelled = atomic_load_explicit(&call->cancelled, memory_order_acquire);
 
-    return cancelled != 0 || call->deadline == 0 ? cancelled : kernel__call_late_status(call);
+    if (cancelled != 0 || call->deadline == 0) {
+        return cancelled;
+    }
+    return kernel__clock_now() >= call->deadline ? KP_E_TIMEOUT : KP_OK;
 }
 /* There is room for chunks again: run the drain hook, if there is one. [thread: any] */
 void kernel__call_drain(kernel__call_t *call);
