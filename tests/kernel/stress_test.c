@@ -445,7 +445,7 @@ static void calls_in_a_storm_are_reported_once_each(void)
     CHECK_EQ(kernel_register_static("storm", storm_entry, NULL), KERNEL_OK);
     for (int k = 0; k < 2; k++) {
         for (int i = 0; i < 4; i++) {
-            char name[8];
+            char name[16];
 
             snprintf(name, sizeof(name), "p%d", i);
             fixture_add(&f[k], "storm", name);
