@@ -32,6 +32,7 @@ struct http {
     uv_poll_t watch;
     uv_timer_t timer;
     bool turning; /* inside the library */
+    bool severed; /* nobody is to be answered any more */
     int closing;  /* handles still to close */
 };
 
@@ -225,7 +226,9 @@ static enum MHD_Result request_queue_answer(request_t *request)
     if (response == NULL) { /* memory ran out: the connection is closed */
         return MHD_NO;
     }
-    enum MHD_Result queued = MHD_queue_response(request->connection, request->status, response);
+    enum MHD_Result queued =
+        request->http->severed ? MHD_NO
+                               : MHD_queue_response(request->connection, request->status, response);
     MHD_destroy_response(response);
     return queued;
 }
@@ -565,6 +568,11 @@ static void http_on_close(uv_handle_t *handle)
     if (--http->closing == 0) {
         sk_free(http);
     }
+}
+
+void http_sever(http_t *http)
+{
+    http->severed = true;
 }
 
 void http_stop(http_t *http)

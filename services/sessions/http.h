@@ -38,6 +38,8 @@ typedef struct http_options {
 http_t *http_start(const http_options_t *options, failure_t *failure);
 /* Take no new connections. */
 void http_quiesce(http_t *http);
+/* Close connections instead of answering from now on. */
+void http_sever(http_t *http);
 /* Close everything; only with no request unanswered. Freed on a later turn of the loop. */
 void http_stop(http_t *http);
 

@@ -127,6 +127,9 @@ static void server_on_lifeline(uv_poll_t *handle, int status, int events)
     }
     (void)uv_poll_stop(handle);
     report(server, "ending: the lifeline was cut", "");
+    if (server->http != NULL) {
+        http_sever(server->http); /* what is aborted now is no answer to anybody's code */
+    }
     server_end(server, true);
 }
 
