@@ -241,7 +241,8 @@ class Start(unittest.TestCase):
             self.assertEqual(server.run(code).result, wanted)
             self.assertEqual(server.run("print('x' * 5000, end='')").stdout,
                              "x" * 2048 + "\n[2952 characters cut]")
-            self.assertEqual(server.run("while True: print('x' * 1000)").stderr, "output limit exceeded")
+            self.assertEqual(server.run("while True: print('x' * 1000)", timeoutInSeconds=60).stderr,
+                             "output limit exceeded")
             self.assertIn("timed out", server.run("while True: pass").stderr)
 
     def test_given_socket_is_used_and_one_left_by_a_dead_server_is_replaced(self):
