@@ -65,6 +65,15 @@ static const void *service_answer(kernel_plugin_t *service, const char *id)
     return descriptor->extension != NULL ? descriptor->extension(&service->pub, id) : NULL;
 }
 
+/* One that is closing still serves those who are closing, too, until it is destroyed. */
+static bool service_is_there(const kernel_plugin_t *service)
+{
+    unsigned state = atomic_load(&service->state);
+
+    return (state == KERNEL__INSTANCE_OPEN || state == KERNEL__INSTANCE_CLOSING) &&
+           !atomic_load(&service->is_silenced);
+}
+
 /* Any service that was added and knows the id, third parties' included. */
 static const void *extension_of_added(kernel_t *kernel, const kernel_plugin_t *asking,
                                       const char *id)
@@ -82,8 +91,7 @@ static const void *extension_of_added(kernel_t *kernel, const kernel_plugin_t *a
         (void)pthread_rwlock_rdlock(&registry->lock);
         service = registry->instances[i];
         (void)pthread_rwlock_unlock(&registry->lock);
-        if (service->is_service && service != asking &&
-            atomic_load(&service->state) == KERNEL__INSTANCE_OPEN) {
+        if (service->is_service && service != asking && service_is_there(service)) {
             table = service_answer(service, id);
         }
     }
@@ -109,7 +117,7 @@ const void *kernel__extension_find(kernel_plugin_t *plugin, const char *id)
         }
         (void)pthread_mutex_lock(&kernel->registry.adding);
         service = kernel__registry_service(kernel, known->module);
-        if (service == NULL) {
+        if (service == NULL && kernel__check_open(kernel, &error) == KERNEL_OK) {
             service = kernel__registry_add(kernel, KERNEL__LOADER_SERVICE, known->module, NULL,
                                            NULL, &error);
         }

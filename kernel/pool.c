@@ -103,16 +103,20 @@ static bool pool_has_room_for_nested(kernel__pool_t *pool)
 kernel_status_t kernel__pool_post(kernel__pool_t *pool, kernel__task_t *task, bool is_nested)
 {
     kernel_status_t status = KERNEL_OK;
+    bool is_first;
 
     (void)pthread_mutex_lock(&pool->lock);
+    is_first = pool->total == 0 && !is_nested;
     if (is_nested && !pool_has_room_for_nested(pool)) {
         status = KERNEL_E_BUSY;
-    } else if (pool->total == 0 && !pool_spawn(pool)) {
+    } else if (is_first && !pool_spawn(pool)) {
         status = KERNEL_E_UNAVAILABLE;
     } else {
         queue_push(is_nested ? &pool->nested : &pool->roots, task);
         pool->queued_nested += is_nested ? 1 : 0;
-        pool_grow(pool);
+        if (!is_first) {
+            pool_grow(pool);
+        }
         (void)pthread_cond_signal(&pool->work);
     }
     (void)pthread_mutex_unlock(&pool->lock);

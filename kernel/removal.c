@@ -269,6 +269,24 @@ void kernel__registry_close(kernel_t *kernel)
     (void)pthread_rwlock_unlock(&registry->lock);
 }
 
+/* The instance before *at, the last one first; NULL at the end. A call that is ending may yet add a
+ * service, so the list moves. */
+static kernel_plugin_t *registry_previous(kernel_t *kernel, size_t *at)
+{
+    kernel__registry_t *registry = &kernel->registry;
+    kernel_plugin_t *plugin = NULL;
+
+    (void)pthread_rwlock_rdlock(&registry->lock);
+    if (*at > registry->count) {
+        *at = registry->count;
+    }
+    if (*at > 0) {
+        plugin = registry->instances[--*at];
+    }
+    (void)pthread_rwlock_unlock(&registry->lock);
+    return plugin;
+}
+
 /* Is what was leaked earlier over after all? */
 static bool instance_is_over(kernel_plugin_t *plugin)
 {
@@ -278,11 +296,11 @@ static bool instance_is_over(kernel_plugin_t *plugin)
 
 static bool registry_quiesce_all(kernel_t *kernel, bool of_services, uint64_t deadline)
 {
-    kernel__registry_t *registry = &kernel->registry;
+    kernel_plugin_t *plugin;
+    size_t at = SIZE_MAX;
     bool is_clean = true;
 
-    for (size_t i = registry->count; i-- > 0;) {
-        kernel_plugin_t *plugin = registry->instances[i];
+    while ((plugin = registry_previous(kernel, &at)) != NULL) {
         unsigned state = atomic_load(&plugin->state);
 
         if (plugin->is_service != of_services) {
@@ -300,12 +318,11 @@ static bool registry_quiesce_all(kernel_t *kernel, bool of_services, uint64_t de
 
 static bool registry_destroy_all(kernel_t *kernel, bool of_services, uint64_t deadline)
 {
-    kernel__registry_t *registry = &kernel->registry;
+    kernel_plugin_t *plugin;
+    size_t at = SIZE_MAX;
     bool is_clean = true;
 
-    for (size_t i = registry->count; i-- > 0;) {
-        kernel_plugin_t *plugin = registry->instances[i];
-
+    while ((plugin = registry_previous(kernel, &at)) != NULL) {
         if (plugin->is_service == of_services &&
             atomic_load(&plugin->state) == KERNEL__INSTANCE_CLOSING) {
             is_clean = instance_destroy(plugin, deadline, NULL) == KERNEL_OK && is_clean;
@@ -317,11 +334,10 @@ static bool registry_destroy_all(kernel_t *kernel, bool of_services, uint64_t de
 /* Before the first is waited for: what it does for another one ends when that is told to stop. */
 static void registry_tell_all(kernel_t *kernel, uint64_t deadline)
 {
-    kernel__registry_t *registry = &kernel->registry;
+    kernel_plugin_t *plugin;
+    size_t at = SIZE_MAX;
 
-    for (size_t i = registry->count; i-- > 0;) {
-        kernel_plugin_t *plugin = registry->instances[i];
-
+    while ((plugin = registry_previous(kernel, &at)) != NULL) {
         if (atomic_load(&plugin->state) == KERNEL__INSTANCE_CLOSING &&
             !instance_on_loop(plugin, instance_stop_holds, deadline)) {
             return;
@@ -338,6 +354,7 @@ bool kernel__registry_remove_all(kernel_t *kernel, uint64_t deadline)
 
     registry_tell_all(kernel, deadline);
     is_clean = registry_quiesce_all(kernel, false, deadline);
+    kernel__registry_close(kernel); /* what was added meanwhile */
     is_clean = registry_quiesce_all(kernel, true, deadline) && is_clean;
     again = kernel__clock_deadline(kernel->drain_ms);
     is_clean = registry_destroy_all(kernel, false, again) && is_clean;
@@ -359,20 +376,11 @@ bool kernel__registry_is_idle(kernel_t *kernel)
 
 void kernel__registry_stop(kernel_t *kernel)
 {
-    kernel__registry_t *registry = &kernel->registry;
+    kernel_plugin_t *plugin;
+    size_t at = SIZE_MAX;
 
     kernel__call_cancel_all(kernel, NULL, KERNEL_E_CLOSED);
-    for (size_t i = 0;; i++) {
-        kernel_plugin_t *plugin = NULL;
-
-        (void)pthread_rwlock_rdlock(&registry->lock);
-        if (i < registry->count) {
-            plugin = registry->instances[i];
-        }
-        (void)pthread_rwlock_unlock(&registry->lock);
-        if (plugin == NULL) {
-            return;
-        }
+    while ((plugin = registry_previous(kernel, &at)) != NULL) {
         instance_stop_holds(plugin);
     }
 }
