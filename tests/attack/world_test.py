@@ -194,6 +194,7 @@ CASES = (
         ["EPERM"] * 5 + ["EINVAL"],
     ),
     ("a terminal", "outcome(open, '/dev/tty')", "ENXIO"),
+    ("one of the host's terminals", "outcome(os.open, '/dev/ptmx', os.O_RDWR)", "ENOENT"),
     (
         "a terminal of its own that works",
         "try: result = os.openpty()\nexcept OSError: result = 'refused'\nresult",
