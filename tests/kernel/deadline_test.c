@@ -48,7 +48,7 @@ static void hook_of_a_plain_function_wakes_it(void)
 static void late_success_of_a_plain_function_is_delivered(void)
 {
     fixture_t f = fixture_with_plugin("threads:threads");
-    kernel_result_t *result = call_within(&f, "threads-late_success", "{}", 5);
+    kernel_result_t *result = call_within(&f, "threads-late_success", "{}", 200);
 
     CHECK_STR(kernel_result_text(result), "in spite of all");
     CHECK_STATUS(result, KERNEL_OK);
@@ -261,7 +261,7 @@ static void function_does_not_begin_after_its_deadline(void)
 {
     fixture_t f = fixture_new();
     nesting_t nesting = {.kernel = f.kernel};
-    kernel_invoke_options_t options = within_ms(2);
+    kernel_invoke_options_t options = within_ms(200);
 
     atomic_store(&ran, 0);
     CHECK(kernel_add_function(f.kernel, "host", &kpf_note_run, NULL, NULL) != NULL);

@@ -480,7 +480,7 @@ static void hold_for_a_call_that_is_given_up_is_refused(void)
     user.plain = fetch_when_cancelled;
     user.data = &late;
     probe_add(&user, &f, "user");
-    options.timeout_ms = 2;
+    options.timeout_ms = 200;
     CHECK_STATUS(kernel_invoke_with(fixture_function(&f, "user-plain"), NULL, &options),
                  KERNEL_E_TIMEOUT);
     CHECK_EQ(late.status, KP_E_TIMEOUT);
