@@ -1,7 +1,7 @@
 /*
  * http.h - HTTP on the unix socket: connections, limits, who may ask.
  *
- * The home of libmicrohttpd, driven by the server's loop without a thread. A
+ * libmicrohttpd, driven by the server's loop without a thread (request.h). A
  * handler sees the head of each request of an allowed peer. It answers at once, or
  * says who takes the body and answers later; each request exactly once.
  */

@@ -1,0 +1,173 @@
+/*
+ * request.c - a request from its head to the end of its body.
+ */
+#include "request.h"
+
+#include <string.h>
+#include <time.h>
+
+#include <alloc.h>
+
+/* ---- life ---- */
+
+request_t *request_new(http_t *http, struct MHD_Connection *connection, const char *method,
+                       const char *path)
+{
+    request_t *request = sk_calloc(1, sizeof(*request));
+
+    if (request != NULL) {
+        struct timespec now;
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        request->arrived_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+        request->http = http;
+        request->connection = connection;
+        request->method = method;
+        request->path = path;
+    }
+    return request;
+}
+
+void request_free(request_t *request)
+{
+    request_stop_watching(request);
+    if (request->on_hang_up != NULL) {
+        request->on_hang_up(request);
+    }
+    if (request->sink != NULL) {
+        request->sink->drop(request);
+    }
+    if (request->source.drop != NULL) {
+        request->source.drop(request->source.data);
+    }
+    if (request->response != NULL) {
+        MHD_destroy_response(request->response);
+    }
+    sk_buffer_fini(&request->header_values);
+    sk_buffer_fini(&request->body);
+    sk_free(request);
+}
+
+/* ---- what it says ---- */
+
+const char *request_method(const request_t *request)
+{
+    return request->method;
+}
+
+const char *request_path(const request_t *request)
+{
+    return request->path;
+}
+
+const char *request_query(const request_t *request, const char *name)
+{
+    const char *value = NULL;
+    size_t size = 0;
+
+    if (MHD_lookup_connection_value_n(request->connection, MHD_GET_ARGUMENT_KIND, name,
+                                      strlen(name), &value, &size) != MHD_YES ||
+        value == NULL || strlen(value) != size) {
+        return NULL;
+    }
+    return value;
+}
+
+const char *request_header(const request_t *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+int64_t request_arrived_ns(const request_t *request)
+{
+    return request->arrived_ns;
+}
+
+void *request_room(request_t *request)
+{
+    return request->room;
+}
+
+void request_stream_body(request_t *request, const body_sink_t *sink)
+{
+    request->on_body = sink->end;
+    request->sink = sink;
+}
+
+void request_read_body(request_t *request, request_fn cb)
+{
+    request->on_body = cb;
+}
+
+const char *request_body(const request_t *request, size_t *size_out)
+{
+    *size_out = request->body.size;
+    return sk_buffer_text(&request->body);
+}
+
+void request_set_data(request_t *request, void *data, void (*on_hang_up)(request_t *request))
+{
+    request->data = data;
+    request->on_hang_up = on_hang_up;
+}
+
+void *request_data(const request_t *request)
+{
+    return request->data;
+}
+
+/* ---- its body ---- */
+
+/* Read to the end also when the request is refused: else the client sees no answer. */
+void request_take_part(request_t *request, const char *part, size_t size)
+{
+    if (request->response != NULL) {
+        sk_buffer_fini(&request->body);
+    } else if (request->sink != NULL) {
+        request->sink->take(request, part, size);
+    } else if (request->too_large || request->body.size + size > request->http->options.body_max) {
+        request->too_large = true;
+        sk_buffer_clear(&request->body);
+    } else {
+        sk_buffer_append(&request->body, part, size);
+    }
+}
+
+void request_end_body(request_t *request)
+{
+    const request_fn cb = request->on_body;
+
+    request->on_body = NULL;
+    request->handled = true;
+    if (request->too_large || request->body.failed) {
+        request_refuse(request, 413, "RequestBodyTooLarge", "the request body is too large");
+    } else {
+        cb(request);
+    }
+}
+
+void request_suspend(request_t *request)
+{
+    request_pause(request);
+    if (request->on_hang_up != NULL) {
+        request_watch(request);
+    }
+}
+
+/* ---- waiting ---- */
+
+void request_pause(request_t *request)
+{
+    if (!request->suspended) {
+        MHD_suspend_connection(request->connection);
+        request->suspended = true;
+    }
+}
+
+void request_resume(request_t *request)
+{
+    if (request->suspended) {
+        request->suspended = false;
+        MHD_resume_connection(request->connection);
+        http_turn(request->http);
+    }
+}

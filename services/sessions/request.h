@@ -1,0 +1,93 @@
+/*
+ * request.h - what the parts of the HTTP server know of a request.
+ *
+ *   http.c             the library on the loop; the call-backs of a request's life
+ *   request.c          what a request says, and its body
+ *   request_answer.c   what it is answered
+ *   request_guard.c    whether it may ask at all
+ *   request_watch.c    whether its client is still there
+ *
+ * Together they are the home of libmicrohttpd; nobody else includes this header.
+ */
+#ifndef SESSIONS_REQUEST_PRIVATE_H
+#define SESSIONS_REQUEST_PRIVATE_H
+
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include <microhttpd.h>
+
+#include <buffer.h>
+
+#include "http.h"
+
+#define ANSWER_HEADERS 24
+
+struct http {
+    http_options_t options;
+    struct MHD_Daemon *daemon;
+    uv_poll_t watch;
+    uv_timer_t timer;
+    bool turning; /* inside the library */
+    bool severed; /* nobody is to be answered any more */
+    int closing;  /* handles still to close */
+};
+
+typedef struct answer_header {
+    const char *name;
+    size_t value; /* where it begins in the values */
+} answer_header_t;
+
+struct request {
+    http_t *http;
+    struct MHD_Connection *connection;
+    const char *method;
+    const char *path;
+    int64_t arrived_ns;
+    request_fn on_body;      /* once */
+    const body_sink_t *sink; /* NULL: the body is kept here */
+    body_source_t source;    /* of the answer */
+    sk_buffer_t body;
+    bool too_large;
+    bool handled; /* the whole body is with its taker */
+    bool suspended;
+    struct MHD_Response *response; /* NULL before the answer */
+    unsigned status;
+    answer_header_t headers[ANSWER_HEADERS];
+    size_t header_count;
+    sk_buffer_t header_values;
+    void *data;
+    void (*on_hang_up)(request_t *request);
+    uv_poll_t *hang_up_watch; /* while suspended */
+    alignas(max_align_t) char room[REQUEST_ROOM];
+};
+
+/* Let the library work until it waits. */
+void http_turn(http_t *http);
+
+/* NULL: memory ran out. */
+request_t *request_new(http_t *http, struct MHD_Connection *connection, const char *method,
+                       const char *path);
+void request_free(request_t *request);
+void request_take_part(request_t *request, const char *part, size_t size);
+/* The whole body is there: tell who takes it, once. */
+void request_end_body(request_t *request);
+/* Wait for the answer. */
+void request_suspend(request_t *request);
+
+/* Answer a request that is not for the handler. */
+void request_refuse(request_t *request, unsigned status, const char *code, const char *message);
+/* Hand the answer to the library. */
+enum MHD_Result request_queue_answer(request_t *request);
+
+/* Refuse who may not ask. */
+void request_check(request_t *request);
+
+/* Tell when the client hangs up, until it is answered. */
+void request_watch(request_t *request);
+void request_stop_watching(request_t *request);
+
+#endif /* SESSIONS_REQUEST_PRIVATE_H */
