@@ -1,43 +1,27 @@
 /*
- * session.c - the table of sessions, the slots, the warm workers.
+ * session.c - one session, from its first call to its end.
  *
- *   session_open      takes a warm slot, or a fresh one, or waits for one
- *   session_turn      begins the next execution when the worker is idle
- *   slot_on_gone      the worker is dead: replace it, or clear the slot away
- *   session_remove    everything of it ends; the slot is cleared away when it is dead
- *   pool_refill       keeps warm workers ready, one start at a time
+ *   session_open            it has a name, and no slot yet
+ *   session_seat            it takes a slot, or waits for one
+ *   session_submit_take     queues an execution
+ *   session_turn            begins the next one when the worker is idle
+ *   session_on_worker_gone  variables are lost, files are kept
+ *   session_remove          everything of it ends, and its slot with it
  */
 #include "session.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <alloc.h>
 
 #include "guid.h"
+#include "slot.h"
 
-#define SPAWN_PAUSE_MS    50
-#define BACKOFF_FIRST_MS  1000
-#define BACKOFF_LAST_MS   30000
-#define CLOSE_MS          2000
 #define QUEUE_MAX         64
 #define START_WAIT_S      20
 #define FINISHED_MAX      16
 #define FINISHED_SIZE_MAX (8u * 1024 * 1024)
-
-typedef enum slot_state { SLOT_FREE, SLOT_LIVE, SLOT_ENDING } slot_state_t;
-
-typedef struct slot {
-    slot_state_t state;
-    unsigned number;
-    pool_t *pool;
-    place_t place;
-    bool mounted;
-    worker_t *worker;   /* NULL in a free slot */
-    session_t *session; /* NULL: warm, or ending */
-} slot_t;
 
 struct session {
     pool_t *pool;
@@ -56,373 +40,7 @@ struct session {
     char guid[GUID_SIZE];
 };
 
-struct pool {
-    const sandbox_plan_t *plan;
-    slot_t *slots;
-    size_t slot_count;
-    session_t *sessions;
-    size_t session_count;
-    size_t running; /* executions */
-    size_t cores;
-    bool warming;
-    bool pausing; /* between two starts */
-    uint64_t backoff_ms;
-    uv_timer_t refill_timer;
-    uv_timer_t close_timer;
-    bool closing;
-    size_t holds;
-    void (*on_closed)(void *data);
-    void *on_closed_data;
-    char python[24];
-};
-
-static void pool_refill(pool_t *pool);
-static void pool_back_off(pool_t *pool);
-static void pool_serve_waiting(pool_t *pool);
-static void pool_check_closed(pool_t *pool);
 static void session_turn(session_t *session);
-static void slot_on_ready(worker_t *worker, void *data);
-static void slot_on_frame(worker_t *worker, frame_type_t type, const char *payload, size_t size,
-                          void *data);
-static void slot_on_gone(worker_t *worker, void *data);
-
-static const worker_events_t slot_events = {slot_on_ready, slot_on_frame, slot_on_gone};
-
-static void report(const pool_t *pool, const char *what, unsigned slot, const char *why)
-{
-    if (pool->plan->config->verbose) {
-        (void)fprintf(stderr, "semkernel-sessiond: slot %u: %s%s%s\n", slot, what,
-                      why == NULL ? "" : ": ", why == NULL ? "" : why);
-    }
-}
-
-/* ---- slots ---- */
-
-static void slot_clear(slot_t *slot)
-{
-    if (slot->mounted) {
-        namespace_unmount(&slot->place);
-    }
-    slot->mounted = false;
-    slot->worker = NULL;
-    slot->session = NULL;
-    slot->state = SLOT_FREE;
-}
-
-/* Start a worker in a slot that is free, or whose worker is gone. */
-static bool slot_start(slot_t *slot, failure_t *failure)
-{
-    const sandbox_plan_t *plan = slot->pool->plan;
-
-    if (!slot->mounted &&
-        !namespace_mount(&slot->place, slot->number, plan->facility, plan->config, failure)) {
-        return false;
-    }
-    slot->mounted = true;
-    /* The session owns its directory and may have shut itself out, and with it the next worker. */
-    (void)chmod(slot->place.data, 0700);
-    slot->worker = worker_start(plan, &slot->place, &slot_events, slot, failure);
-    if (slot->worker == NULL) {
-        return false;
-    }
-    slot->state = SLOT_LIVE;
-    return true;
-}
-
-static void slot_on_ready(worker_t *worker, void *data)
-{
-    slot_t *slot = data;
-    pool_t *pool = slot->pool;
-
-    (void)snprintf(pool->python, sizeof(pool->python), "%s", worker_python(worker));
-    pool->backoff_ms = 0;
-    report(pool, "worker ready", slot->number, NULL);
-    if (slot->session != NULL) {
-        session_turn(slot->session);
-    }
-    pool_refill(pool);
-}
-
-static void slot_on_frame(worker_t *worker, frame_type_t type, const char *payload, size_t size,
-                          void *data)
-{
-    slot_t *slot = data;
-    session_t *session = slot->session;
-
-    if (session != NULL && session->current != NULL &&
-        !execution_on_frame(session->current, type, payload, size)) {
-        worker_kill(worker, "a frame that is not what it must be");
-    }
-}
-
-/* No worker can be had for this session: everybody who waits hears why. */
-static void session_give_up(session_t *session, const char *why)
-{
-    while (session->queue != NULL) {
-        execution_abort(session->queue, OUTCOME_NOT_STARTED, why);
-    }
-    session_remove(session, why);
-}
-
-/* The worker of a session is gone: what ran is lost, the files stay for the next one. */
-static void slot_replace(slot_t *slot, const worker_t *worker)
-{
-    session_t *session = slot->session;
-    const char *reason = worker_reason(worker);
-    failure_t failure = {""};
-    char why[256];
-
-    (void)snprintf(why, sizeof(why),
-                   "the session's Python %s%s; variables are lost, files are kept",
-                   reason == NULL ? "has ended" : "was ended: ", reason == NULL ? "" : reason);
-    slot->worker = NULL;
-    session->restarted = true;
-    if (session->current != NULL) {
-        execution_abort(session->current, OUTCOME_FAILED, why);
-    }
-    if (session->removed) { /* by a waiter */
-        return;
-    }
-    if (!slot_start(slot, &failure)) {
-        session_give_up(session, failure.text);
-    }
-}
-
-static void slot_on_gone(worker_t *worker, void *data)
-{
-    slot_t *slot = data;
-    pool_t *pool = slot->pool;
-    failure_t failure = {""};
-
-    report(pool, "worker gone", slot->number, worker_reason(worker));
-    if (slot->session != NULL && worker_was_ready(worker)) {
-        slot_replace(slot, worker);
-        if (slot->worker != NULL) {
-            return;
-        }
-    } else if (!worker_was_ready(worker) && slot->state == SLOT_LIVE) {
-        (void)facility_explain_sandbox(worker_diagnosis(worker), &failure);
-        (void)fprintf(stderr, "semkernel-sessiond: %s\n", failure.text);
-        pool_back_off(pool);
-        slot->worker = NULL;
-        if (slot->session != NULL) {
-            session_give_up(slot->session, failure.text);
-        }
-    }
-    slot_clear(slot);
-    pool_serve_waiting(pool);
-    pool_refill(pool);
-    pool_check_closed(pool);
-}
-
-/* ---- pool ---- */
-
-static void pool_on_refill_timer(uv_timer_t *timer)
-{
-    pool_t *pool = timer->data;
-
-    pool->pausing = false;
-    pool_refill(pool);
-}
-
-/* No start for warmth during this time. */
-static void pool_pause(pool_t *pool, uint64_t ms)
-{
-    pool->pausing = true;
-    (void)uv_timer_start(&pool->refill_timer, pool_on_refill_timer, ms, 0);
-}
-
-/* A start has failed: longer and longer pauses, until one succeeds. */
-static void pool_back_off(pool_t *pool)
-{
-    pool->backoff_ms = pool->backoff_ms == 0 ? BACKOFF_FIRST_MS : pool->backoff_ms * 2;
-    pool->backoff_ms = pool->backoff_ms > BACKOFF_LAST_MS ? BACKOFF_LAST_MS : pool->backoff_ms;
-    if (!pool->closing) {
-        pool_pause(pool, pool->backoff_ms);
-    }
-}
-
-static void pool_on_close_timer(uv_timer_t *timer)
-{
-    pool_t *pool = timer->data;
-
-    while (pool->sessions != NULL) {
-        session_remove(pool->sessions, "the session pool is shutting down");
-    }
-}
-
-pool_t *pool_new(const sandbox_plan_t *plan)
-{
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    pool_t *pool = sk_calloc(1, sizeof(*pool));
-
-    if (pool == NULL) {
-        return NULL;
-    }
-    pool->plan = plan;
-    pool->cores = cores < 1 ? 1 : (size_t)cores;
-    pool->slot_count = (size_t)plan->config->max_sessions;
-    pool->slots = sk_calloc(pool->slot_count, sizeof(*pool->slots));
-    if (pool->slots == NULL) {
-        sk_free(pool);
-        return NULL;
-    }
-    for (size_t i = 0; i < pool->slot_count; i++) {
-        pool->slots[i].pool = pool;
-        pool->slots[i].number = (unsigned)i;
-    }
-    (void)uv_timer_init(plan->loop, &pool->refill_timer);
-    (void)uv_timer_init(plan->loop, &pool->close_timer);
-    pool->refill_timer.data = pool;
-    pool->close_timer.data = pool;
-    return pool;
-}
-
-void pool_free(pool_t *pool)
-{
-    if (pool != NULL) {
-        sk_free(pool->slots);
-        sk_free(pool);
-    }
-}
-
-void pool_warm(pool_t *pool)
-{
-    pool->warming = true;
-    pool_refill(pool);
-}
-
-static bool slot_is_warm(const slot_t *slot)
-{
-    return slot->state == SLOT_LIVE && slot->session == NULL;
-}
-
-static slot_t *pool_find_free(pool_t *pool)
-{
-    for (size_t i = 0; i < pool->slot_count; i++) {
-        if (pool->slots[i].state == SLOT_FREE) {
-            return &pool->slots[i];
-        }
-    }
-    return NULL;
-}
-
-/* One more warm worker if there should be one and now is a good time. */
-static void pool_refill(pool_t *pool)
-{
-    failure_t failure = {""};
-    int64_t warm = 0;
-
-    if (!pool->warming || pool->closing || pool->pausing || pool->running >= pool->cores) {
-        return; /* the next start, execution's end, or tick comes back here */
-    }
-    for (size_t i = 0; i < pool->slot_count; i++) {
-        warm += slot_is_warm(&pool->slots[i]);
-    }
-    slot_t *slot = warm < pool->plan->config->warm_min ? pool_find_free(pool) : NULL;
-    if (slot == NULL) {
-        return;
-    }
-    pool_pause(pool, SPAWN_PAUSE_MS);
-    if (!slot_start(slot, &failure)) {
-        (void)fprintf(stderr, "semkernel-sessiond: %s\n", failure.text);
-        slot_clear(slot);
-        pool_back_off(pool);
-    }
-}
-
-bool pool_is_closing(const pool_t *pool)
-{
-    return pool->closing;
-}
-
-size_t pool_session_count(const pool_t *pool)
-{
-    return pool->session_count;
-}
-
-const char *pool_python(const pool_t *pool)
-{
-    return pool->python;
-}
-
-unsigned pool_retry_after(const pool_t *pool)
-{
-    uint64_t soonest = (uint64_t)pool->plan->config->cooldown * 1000;
-
-    for (const session_t *session = pool->sessions; session != NULL; session = session->next) {
-        uint64_t due = uv_timer_get_due_in(&session->idle_timer);
-        soonest = due < soonest ? due : soonest;
-    }
-    return (unsigned)(soonest / 1000 + 1);
-}
-
-void pool_visit(pool_t *pool, pool_visit_fn visit, void *data)
-{
-    for (size_t i = 0; i < pool->slot_count; i++) {
-        slot_t *slot = &pool->slots[i];
-        pid_t init = slot->session != NULL && slot->worker != NULL ? worker_init(slot->worker) : 0;
-        if (init > 0 && worker_was_ready(slot->worker)) {
-            visit(slot->worker, init, data);
-        }
-    }
-}
-
-void pool_close(pool_t *pool, bool at_once, void (*cb)(void *data), void *data)
-{
-    pool->on_closed = cb;
-    pool->on_closed_data = data;
-    pool->closing = true;
-    (void)uv_timer_stop(&pool->refill_timer);
-    for (size_t i = 0; i < pool->slot_count; i++) {
-        slot_t *slot = &pool->slots[i];
-        if (slot_is_warm(slot)) {
-            slot->state = SLOT_ENDING;
-            worker_kill(slot->worker, "the session pool is shutting down");
-        }
-    }
-    session_t *next = NULL;
-    for (session_t *session = pool->sessions; session != NULL; session = next) {
-        next = session->next;
-        if (at_once || session->current == NULL) {
-            session_remove(session, "the session pool is shutting down");
-        } else {
-            execution_shut_down(session->current);
-        }
-    }
-    (void)uv_timer_start(&pool->close_timer, pool_on_close_timer, CLOSE_MS, 0);
-    pool_check_closed(pool);
-}
-
-void pool_hold(pool_t *pool)
-{
-    pool->holds++;
-}
-
-void pool_let_go(pool_t *pool)
-{
-    pool->holds--;
-    pool_check_closed(pool);
-}
-
-static void pool_check_closed(pool_t *pool)
-{
-    if (!pool->closing || pool->on_closed == NULL || pool->sessions != NULL || pool->holds > 0) {
-        return;
-    }
-    for (size_t i = 0; i < pool->slot_count; i++) {
-        if (pool->slots[i].state != SLOT_FREE) {
-            return;
-        }
-    }
-    uv_close((uv_handle_t *)&pool->refill_timer, NULL);
-    uv_close((uv_handle_t *)&pool->close_timer, NULL);
-    void (*cb)(void *data) = pool->on_closed;
-    pool->on_closed = NULL;
-    cb(pool->on_closed_data);
-}
-
-/* ---- sessions ---- */
 
 static void session_on_idle(uv_timer_t *timer)
 {
@@ -440,43 +58,18 @@ void session_touch(session_t *session)
     (void)clock_gettime(CLOCK_REALTIME, &session->used);
     if (!session->removed) {
         (void)uv_timer_start(&session->idle_timer, session_on_idle,
-                             (uint64_t)session->pool->plan->config->cooldown * 1000, 0);
+                             (uint64_t)pool_plan(session->pool)->config->cooldown * 1000, 0);
     }
 }
 
 session_t *session_find(pool_t *pool, const char *identifier)
 {
-    session_t *session = pool->sessions;
+    session_t *session = pool_sessions(pool)->newest;
 
     while (session != NULL && strcmp(session->identifier, identifier) != 0) {
         session = session->next;
     }
     return session;
-}
-
-/* A warm slot, the readiest first; else a free one, started; NULL if all are taken. */
-static slot_t *pool_take_slot(pool_t *pool, failure_t *failure)
-{
-    slot_t *starting = NULL;
-
-    for (size_t i = 0; i < pool->slot_count; i++) {
-        slot_t *slot = &pool->slots[i];
-        if (slot_is_warm(slot)) {
-            if (worker_is_idle(slot->worker)) {
-                return slot;
-            }
-            starting = slot;
-        }
-    }
-    if (starting != NULL) {
-        return starting;
-    }
-    slot_t *slot = pool_find_free(pool);
-    if (slot != NULL && !slot_start(slot, failure)) {
-        slot_clear(slot);
-        return NULL;
-    }
-    return slot;
 }
 
 /* NULL: it ends without one. */
@@ -502,23 +95,9 @@ static void session_seat(session_t *session)
         session->slot = slot;
         session_turn(session);
         session_tell_seated(session, session);
-        pool_pause(session->pool, SPAWN_PAUSE_MS); /* its first execution has the machine */
     } else if (failure.text[0] != '\0') {
         (void)fprintf(stderr, "semkernel-sessiond: %s\n", failure.text);
         session_give_up(session, failure.text);
-    }
-}
-
-/* The oldest session without a slot gets the one that has become free. */
-static void pool_serve_waiting(pool_t *pool)
-{
-    session_t *oldest = NULL;
-
-    for (session_t *session = pool->sessions; session != NULL; session = session->next) {
-        oldest = session->slot == NULL ? session : oldest; /* new ones stand in front */
-    }
-    if (oldest != NULL && !pool->closing) {
-        session_seat(oldest);
     }
 }
 
@@ -529,7 +108,8 @@ session_t *session_open(pool_t *pool, const char *identifier)
     if (session != NULL) {
         return session;
     }
-    if (pool->closing || pool->session_count >= pool->slot_count) {
+    session_table_t *sessions = pool_sessions(pool);
+    if (pool_is_closing(pool) || sessions->count >= (size_t)pool_plan(pool)->config->max_sessions) {
         return NULL;
     }
     session = sk_calloc(1, sizeof(*session));
@@ -539,11 +119,11 @@ session_t *session_open(pool_t *pool, const char *identifier)
     session->pool = pool;
     (void)snprintf(session->identifier, sizeof(session->identifier), "%s", identifier);
     guid_make(session->guid);
-    (void)uv_timer_init(pool->plan->loop, &session->idle_timer);
+    (void)uv_timer_init(pool_plan(pool)->loop, &session->idle_timer);
     session->idle_timer.data = session;
-    session->next = pool->sessions;
-    pool->sessions = session;
-    pool->session_count++;
+    session->next = sessions->newest;
+    sessions->newest = session;
+    sessions->count++;
     session_touch(session);
     session->created = session->used;
     return session;
@@ -575,23 +155,8 @@ session_times_t session_times(const session_t *session)
 {
     session_times_t times = {session->created, session->used, session->used};
 
-    times.expires.tv_sec += (time_t)session->pool->plan->config->cooldown;
+    times.expires.tv_sec += (time_t)pool_plan(session->pool)->config->cooldown;
     return times;
-}
-
-size_t pool_list_sessions(const pool_t *pool, size_t skip, const session_t **list, size_t most)
-{
-    size_t behind = pool->session_count; /* of those still to come: new ones stand in front */
-    size_t count = 0;
-
-    for (const session_t *session = pool->sessions; session != NULL; session = session->next) {
-        behind--;
-        if (behind >= skip && behind - skip < most) {
-            list[behind - skip] = session;
-            count++;
-        }
-    }
-    return count;
 }
 
 const char *session_guid(const session_t *session)
@@ -607,26 +172,22 @@ static void session_on_closed(uv_handle_t *handle)
 void session_remove(session_t *session, const char *why)
 {
     pool_t *pool = session->pool;
+    session_table_t *sessions = pool_sessions(pool);
 
     if (session->removed) {
         return;
     }
     session->removed = true;
-    for (session_t **at = &pool->sessions; *at != NULL; at = &(*at)->next) {
+    for (session_t **at = &sessions->newest; *at != NULL; at = &(*at)->next) {
         if (*at == session) {
             *at = session->next;
             break;
         }
     }
-    pool->session_count--;
+    sessions->count--;
     if (session->slot != NULL) {
-        slot_t *slot = session->slot;
-        report(pool, "session removed", slot->number, why);
-        slot->session = NULL;
-        slot->state = SLOT_ENDING;
-        if (slot->worker != NULL) {
-            worker_kill(slot->worker, why);
-        }
+        slot_report(session->slot, "session removed", why);
+        slot_end(session->slot, why);
     }
     if (session->current != NULL) {
         execution_abort(session->current, OUTCOME_FAILED, why);
@@ -691,7 +252,7 @@ static void session_on_execution_end(execution_t *execution, void *data)
 
     if (session->current == execution) {
         session->current = NULL;
-        pool->running--;
+        pool_on_execution_ended(pool);
         if (session->restarted && !execution->state_lost) {
             session_tell_restart(session, execution);
         }
@@ -708,7 +269,7 @@ static void session_on_execution_end(execution_t *execution, void *data)
         return;
     }
     session_touch(session);
-    if (pool->closing) {
+    if (pool_is_closing(pool)) {
         if (session->current == NULL) {
             session_remove(session, "the session pool is shutting down");
         }
@@ -729,13 +290,13 @@ static void session_turn(session_t *session)
     session->queue = execution->next;
     execution->next = NULL;
     session->current = execution;
-    session->pool->running++;
+    pool_on_execution_begun(session->pool);
     execution_begin(execution, session->slot->worker);
 }
 
 bool session_submit_take(session_t *session, execution_t *execution)
 {
-    const config_t *config = session->pool->plan->config;
+    const config_t *config = pool_plan(session->pool)->config;
     const bool behind = session->current != NULL || session->queue != NULL;
     execution_t **end = &session->queue;
     size_t length = 0;
@@ -779,4 +340,109 @@ execution_t *session_find_execution(const session_t *session, const char *id)
         }
     }
     return NULL;
+}
+
+/* ---- its slot and worker ---- */
+
+void session_on_ready(session_t *session)
+{
+    session_turn(session);
+}
+
+bool session_on_frame(session_t *session, frame_type_t type, const char *payload, size_t size)
+{
+    return session->current == NULL || execution_on_frame(session->current, type, payload, size);
+}
+
+void session_give_up(session_t *session, const char *why)
+{
+    while (session->queue != NULL) {
+        execution_abort(session->queue, OUTCOME_NOT_STARTED, why);
+    }
+    session_remove(session, why);
+}
+
+bool session_on_worker_gone(session_t *session, const worker_t *worker)
+{
+    slot_t *slot = session->slot;
+    const char *reason = worker_reason(worker);
+    failure_t failure = {""};
+    char why[256];
+
+    (void)snprintf(why, sizeof(why),
+                   "the session's Python %s%s; variables are lost, files are kept",
+                   reason == NULL ? "has ended" : "was ended: ", reason == NULL ? "" : reason);
+    session->restarted = true;
+    if (session->current != NULL) {
+        execution_abort(session->current, OUTCOME_FAILED, why);
+    }
+    if (slot->session == NULL) { /* removed by a waiter */
+        return false;
+    }
+    if (!slot_start(slot, &failure)) {
+        session_give_up(session, failure.text);
+        return false;
+    }
+    return true;
+}
+
+/* ---- all of them ---- */
+
+size_t pool_session_count(pool_t *pool)
+{
+    return pool_sessions(pool)->count;
+}
+
+unsigned pool_retry_after(pool_t *pool)
+{
+    uint64_t soonest = (uint64_t)pool_plan(pool)->config->cooldown * 1000;
+
+    for (const session_t *at = pool_sessions(pool)->newest; at != NULL; at = at->next) {
+        uint64_t due = uv_timer_get_due_in(&at->idle_timer);
+        soonest = due < soonest ? due : soonest;
+    }
+    return (unsigned)(soonest / 1000 + 1);
+}
+
+size_t pool_list_sessions(pool_t *pool, size_t skip, const session_t **list, size_t most)
+{
+    size_t behind =
+        pool_sessions(pool)->count; /* of those still to come: new ones stand in front */
+    size_t count = 0;
+
+    for (const session_t *session = pool_sessions(pool)->newest; session != NULL;
+         session = session->next) {
+        behind--;
+        if (behind >= skip && behind - skip < most) {
+            list[behind - skip] = session;
+            count++;
+        }
+    }
+    return count;
+}
+
+void sessions_seat_oldest(session_table_t *sessions)
+{
+    session_t *oldest = NULL;
+
+    for (session_t *session = sessions->newest; session != NULL; session = session->next) {
+        oldest = session->slot == NULL ? session : oldest;
+    }
+    if (oldest != NULL) {
+        session_seat(oldest);
+    }
+}
+
+void sessions_end(session_table_t *sessions, bool at_once, const char *why)
+{
+    session_t *next = NULL;
+
+    for (session_t *session = sessions->newest; session != NULL; session = next) {
+        next = session->next;
+        if (at_once || session->current == NULL) {
+            session_remove(session, why);
+        } else {
+            execution_shut_down(session->current);
+        }
+    }
 }

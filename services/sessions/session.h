@@ -1,11 +1,6 @@
 /*
- * session.h - sessions, the slots they live in, and the workers kept warm.
- *
- * A slot is a number with a user id and file systems of its own; a worker runs
- * in it. Warm slots have a worker and no session. A session takes one, keeps it
- * with its files even when the worker is replaced, and leaves it for good: a
- * slot is used again only when every process in it is dead and its files are
- * unmounted.
+ * session.h - sessions: by identifier, with files, variables, and a queue of
+ * executions.
  */
 #ifndef SESSIONS_SESSION_PRIVATE_H
 #define SESSIONS_SESSION_PRIVATE_H
@@ -16,37 +11,24 @@
 #include <time.h>
 
 #include "execution.h"
-#include "sandbox.h"
+#include "pool.h"
 
 #define IDENTIFIER_MIN 4
 #define IDENTIFIER_MAX 128
 
-typedef struct pool pool_t;
 typedef struct session session_t;
 
-/* NULL when memory is out. */
-pool_t *pool_new(const sandbox_plan_t *plan);
-/* End everything; `cb` runs when nothing is left. Running executions are interrupted and get two
- * seconds, or with `at_once` none. May be called again to hurry. */
-void pool_close(pool_t *pool, bool at_once, void (*cb)(void *data), void *data);
-void pool_free(pool_t *pool);
+/* All of them; the pool's. */
+typedef struct session_table {
+    session_t *newest;
+    size_t count;
+} session_table_t;
 
-/* Keep warm workers ready from now on. */
-void pool_warm(pool_t *pool);
-
-bool pool_is_closing(const pool_t *pool);
-size_t pool_session_count(const pool_t *pool);
-const char *pool_python(const pool_t *pool); /* version of the sessions' Python; "" if unknown */
+size_t pool_session_count(pool_t *pool);
 /* Seconds until a session may be free. */
-unsigned pool_retry_after(const pool_t *pool);
-
-/* The pool is not closed before everybody who holds it has let go. */
-void pool_hold(pool_t *pool);
-void pool_let_go(pool_t *pool);
-
-/* For the watch: each slot in which user code may run; its sandbox's init. */
-typedef void (*pool_visit_fn)(worker_t *worker, pid_t init, void *data);
-void pool_visit(pool_t *pool, pool_visit_fn visit, void *data);
+unsigned pool_retry_after(pool_t *pool);
+/* At most `most` of the sessions, oldest first, without the first `skip`; how many. */
+size_t pool_list_sessions(pool_t *pool, size_t skip, const session_t **list, size_t most);
 
 /* The session of this identifier, NULL if there is none. */
 session_t *session_find(pool_t *pool, const char *identifier);
@@ -78,8 +60,6 @@ typedef struct session_times {
 } session_times_t;
 
 session_times_t session_times(const session_t *session);
-/* At most `most` of the sessions, oldest first, without the first `skip`; how many. */
-size_t pool_list_sessions(const pool_t *pool, size_t skip, const session_t **list, size_t most);
 
 /* Queue an execution. False, and nothing taken, if the session must not be waited for
  * (--queue-wait 0). */

@@ -10,7 +10,7 @@
 
 #include <uv.h>
 
-#include "session.h"
+#include "pool.h"
 
 typedef struct watch {
     uv_timer_t timer;

@@ -1,0 +1,123 @@
+/*
+ * slot.c - from free to live and back: file systems and a worker over them.
+ *
+ *   slot_start      mounts what is not mounted yet, starts a worker
+ *   slot_on_ready   the session in it may run something
+ *   slot_on_frame   goes on to the session
+ *   slot_on_gone    the worker is dead: the session replaces it, or the slot is
+ *                   cleared away
+ */
+#include "slot.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+static void slot_on_ready(worker_t *worker, void *data);
+static void slot_on_frame(worker_t *worker, frame_type_t type, const char *payload, size_t size,
+                          void *data);
+static void slot_on_gone(worker_t *worker, void *data);
+
+static const worker_events_t slot_events = {slot_on_ready, slot_on_frame, slot_on_gone};
+
+void slot_report(const slot_t *slot, const char *what, const char *why)
+{
+    if (pool_plan(slot->pool)->config->verbose) {
+        (void)fprintf(stderr, "semkernel-sessiond: slot %u: %s%s%s\n", slot->number, what,
+                      why == NULL ? "" : ": ", why == NULL ? "" : why);
+    }
+}
+
+bool slot_is_warm(const slot_t *slot)
+{
+    return slot->state == SLOT_LIVE && slot->session == NULL;
+}
+
+bool slot_start(slot_t *slot, failure_t *failure)
+{
+    const sandbox_plan_t *plan = pool_plan(slot->pool);
+
+    if (!slot->mounted &&
+        !namespace_mount(&slot->place, slot->number, plan->facility, plan->config, failure)) {
+        return false;
+    }
+    slot->mounted = true;
+    /* The session owns its directory and may have shut itself out, and with it the next worker. */
+    (void)chmod(slot->place.data, 0700);
+    slot->worker = worker_start(plan, &slot->place, &slot_events, slot, failure);
+    if (slot->worker == NULL) {
+        return false;
+    }
+    slot->state = SLOT_LIVE;
+    return true;
+}
+
+static void slot_on_ready(worker_t *worker, void *data)
+{
+    slot_t *slot = data;
+
+    slot_report(slot, "worker ready", NULL);
+    if (slot->session != NULL) {
+        session_on_ready(slot->session);
+    }
+    pool_on_ready(slot->pool, worker);
+}
+
+static void slot_on_frame(worker_t *worker, frame_type_t type, const char *payload, size_t size,
+                          void *data)
+{
+    slot_t *slot = data;
+
+    if (slot->session != NULL && !session_on_frame(slot->session, type, payload, size)) {
+        worker_kill(worker, "a frame that is not what it must be");
+    }
+}
+
+void slot_end(slot_t *slot, const char *why)
+{
+    slot->session = NULL;
+    slot->state = SLOT_ENDING;
+    if (slot->worker != NULL) {
+        worker_kill(slot->worker, why);
+    }
+}
+
+void slot_clear(slot_t *slot)
+{
+    if (slot->mounted) {
+        namespace_unmount(&slot->place);
+    }
+    slot->mounted = false;
+    slot->worker = NULL;
+    slot->session = NULL;
+    slot->state = SLOT_FREE;
+}
+
+/* It never became one: a machine that cannot start them is not asked again at once. */
+static void slot_on_start_failed(slot_t *slot, const worker_t *worker)
+{
+    failure_t failure = {""};
+
+    (void)facility_explain_sandbox(worker_diagnosis(worker), &failure);
+    slot->worker = NULL;
+    pool_on_start_failed(slot->pool, failure.text);
+    if (slot->session != NULL) {
+        session_give_up(slot->session, failure.text);
+    }
+}
+
+static void slot_on_gone(worker_t *worker, void *data)
+{
+    slot_t *slot = data;
+
+    slot_report(slot, "worker gone", worker_reason(worker));
+    if (slot->session != NULL && worker_was_ready(worker)) {
+        slot->worker = NULL;
+        if (session_on_worker_gone(slot->session, worker)) {
+            return;
+        }
+    } else if (!worker_was_ready(worker) && slot->state == SLOT_LIVE) {
+        slot_on_start_failed(slot, worker);
+    }
+    slot_clear(slot);
+    pool_on_slot_free(slot->pool);
+}
