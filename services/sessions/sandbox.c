@@ -1,48 +1,33 @@
 /*
- * sandbox.c - building and ending one sandbox with bubblewrap.
+ * sandbox.c - from spawn to gone.
  *
- * The chain is server -> bubblewrap -> its init (pid 1 inside) -> worker. All
- * namespaces are new, the root is a read-only tmpfs with /usr bound in, and
- * nothing of the host's /etc, /home, /var or /run is there. As root the child
- * becomes the slot's own user before bubblewrap starts: with uid 0 kept, files
- * that only root may read would stay readable inside.
+ *   sandbox_spawn        a process is forked that becomes the sandbox
+ *   sandbox_read_info    it tells the process that is its init
+ *   sandbox_kill         init is killed
+ *   sandbox_on_exit      the process that was forked has ended
+ *   sandbox_on_init_exit and init with all others: gone
  *
  * To end it, init is killed: the kernel then kills all others before bubblewrap's
  * wait returns. Killing bubblewrap itself would leave them running for a while.
- * Each process in the chain is tied to its parent's life; that tie follows the
- * thread that forked, which is why spawning happens on the server's one thread.
- * The server's own death ends them all in any case: their namespace ends with it.
- *
- * Descriptors of the child: 0, 1 /dev/null; 2 a pipe for complaints until the
- * worker is ready; 3 control; 8 worker.py; 9 filter; 10 init's pid; 11 arguments.
+ * Each process in the chain is tied to its parent's life. The server's own death
+ * ends them all in any case: their namespace ends with it.
  */
 #include "sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <alloc.h>
-#include <buffer.h>
 
-#define CHILD_CONTROL   3
-#define CHILD_WORKER    8
-#define CHILD_FILTER    9
-#define CHILD_INFO      10
-#define CHILD_ARGUMENTS 11 /* stands in the arguments as text, too */
-#define CHILD_LAST      11
+#include "bubblewrap.h"
 
 struct sandbox {
     sandbox_gone_cb cb;
@@ -70,162 +55,6 @@ static void sandbox_on_complaint(uv_poll_t *handle, int status, int events);
 static void sandbox_on_exit(uv_poll_t *handle, int status, int events);
 static void sandbox_on_init_exit(uv_poll_t *handle, int status, int events);
 static void sandbox_settle(sandbox_t *sandbox);
-
-/* ---- arguments ---- */
-
-static void add(sk_buffer_t *arguments, const char *const *words)
-{
-    for (; *words != NULL; words++) {
-        sk_buffer_append(arguments, *words, strlen(*words) + 1);
-    }
-}
-
-#define ADD(...) add(arguments, (const char *const[]){__VA_ARGS__, NULL})
-
-static void add_arguments(sk_buffer_t *arguments, const sandbox_plan_t *plan, const place_t *place)
-{
-    static const char *const shown[] = {"/etc/alternatives", "/etc/matplotlibrc", "/etc/fonts",
-                                        "/etc/localtime"};
-    char worker[12];
-    char filter[12];
-    char info[12];
-
-    (void)snprintf(worker, sizeof(worker), "%d", CHILD_WORKER);
-    (void)snprintf(filter, sizeof(filter), "%d", CHILD_FILTER);
-    (void)snprintf(info, sizeof(info), "%d", CHILD_INFO);
-    ADD("--unshare-all", "--unshare-user");
-    if (plan->facility->disable_userns) {
-        ADD("--disable-userns");
-    }
-    ADD("--die-with-parent", "--new-session", "--hostname", "session", "--clearenv");
-    ADD("--setenv", "PATH", "/usr/bin", "--setenv", "HOME", "/mnt/data");
-    ADD("--setenv", "LANG", "C.UTF-8", "--setenv", "TMPDIR", "/tmp");
-    ADD("--setenv", "MPLBACKEND", "Agg", "--setenv", "MPLCONFIGDIR", "/tmp/mpl");
-    ADD("--setenv", "OPENBLAS_NUM_THREADS", "1", "--setenv", "OMP_NUM_THREADS", "1");
-    ADD("--ro-bind", "/usr", "/usr", "--tmpfs", "/usr/local", "--remount-ro", "/usr/local");
-    ADD("--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib");
-    ADD("--symlink", "usr/lib64", "/lib64", "--ro-bind", "/etc/ld.so.cache", "/etc/ld.so.cache");
-    for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
-        ADD("--ro-bind-try", shown[i], shown[i]);
-    }
-    if (plan->facility->python_etc[0] != '\0') {
-        ADD("--ro-bind-try", plan->facility->python_etc, plan->facility->python_etc);
-    }
-    /* The terminals of a devpts instance are counted with the host's: none of them. */
-    ADD("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts");
-    ADD("--bind", place->shm, "/dev/shm", "--bind", place->tmp, "/tmp");
-    ADD("--bind", place->data, "/mnt/data");
-    ADD("--perms", "0444", "--ro-bind-data", worker, "/opt/w.py");
-    ADD("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/mnt/data", "--cap-drop", "ALL");
-    ADD("--info-fd", info, "--seccomp", filter);
-}
-
-/* The arguments travel in a memory file: argv is for every user to read. */
-static int write_arguments(const sandbox_plan_t *plan, const place_t *place)
-{
-    sk_buffer_t arguments = SK_BUFFER_INIT;
-
-    add_arguments(&arguments, plan, place);
-    int file = arguments.failed ? -1 : memfd_create("arguments", MFD_CLOEXEC);
-    if (file >= 0 && (write(file, arguments.data, arguments.size) != (ssize_t)arguments.size ||
-                      lseek(file, 0, SEEK_SET) != 0)) {
-        (void)close(file);
-        file = -1;
-    }
-    sk_buffer_fini(&arguments);
-    return file;
-}
-
-/* A memory file opened anew, so that no other sandbox shares the read position. */
-static int open_again(int file)
-{
-    char path[32];
-
-    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-    return open(path, O_RDONLY | O_CLOEXEC);
-}
-
-/* ---- the child, between fork and exec ---- */
-
-typedef struct child {
-    const char *program;
-    char **arguments;
-    const place_t *place;
-    bool switch_user;
-    pid_t server;
-    int files[CHILD_LAST + 1]; /* by the number they get; -1: none */
-} child_t;
-
-static _Noreturn void child_fail(const char *what)
-{
-    char text[160];
-    int length = snprintf(text, sizeof(text), "%s: %s", what, strerror(errno));
-
-    if (write(STDERR_FILENO, text, (size_t)length) < 0) {
-        _exit(126);
-    }
-    _exit(127);
-}
-
-/* First out of the way, then into place: so that no number is overwritten before its turn. */
-static void child_arrange(child_t *child)
-{
-    for (int i = 0; i <= CHILD_LAST; i++) {
-        if (child->files[i] >= 0) {
-            child->files[i] = fcntl(child->files[i], F_DUPFD_CLOEXEC, CHILD_LAST + 1);
-        }
-    }
-    for (int i = 0; i <= CHILD_LAST; i++) {
-        if (child->files[i] < 0) {
-            (void)close(i);
-        } else if (dup2(child->files[i], i) < 0) {
-            _exit(126);
-        }
-    }
-    (void)syscall(SYS_close_range, CHILD_LAST + 1, ~0U, 0);
-}
-
-static void child_drop_rights(const child_t *child)
-{
-    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
-
-    if (child->switch_user &&
-        (setgroups(0, NULL) != 0 ||
-         setresgid(child->place->gid, child->place->gid, child->place->gid) != 0 ||
-         setresuid(child->place->uid, child->place->uid, child->place->uid) != 0)) {
-        child_fail("cannot become the slot's user");
-    }
-    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    if (syscall(SYS_capset, &header, none) != 0) {
-        child_fail("cannot drop capabilities");
-    }
-}
-
-static _Noreturn void child_run(child_t *child)
-{
-    char *nothing[] = {NULL};
-    struct sigaction standard;
-    sigset_t none;
-
-    memset(&standard, 0, sizeof(standard));
-    standard.sa_handler = SIG_DFL;
-    (void)sigaction(SIGPIPE, &standard, NULL);
-    (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    child_arrange(child);
-    child_drop_rights(child);
-    (void)umask(022);
-    if (chdir("/") != 0) {
-        child_fail("cannot change to the root directory");
-    }
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    if (getppid() != child->server) {
-        _exit(126); /* it died before the tie to it was made */
-    }
-    (void)execve(child->program, child->arguments, nothing);
-    child_fail(child->program);
-}
 
 /* ---- spawn ---- */
 
@@ -264,53 +93,6 @@ static void shut(int *file)
     }
 }
 
-static pid_t spawn_child(const sandbox_plan_t *plan, const place_t *place, int control, int info,
-                         int complaint)
-{
-    enum { FLAGS = 8, NUMBERS = 5 };
-    char text[NUMBERS][24];
-    const int64_t numbers[NUMBERS] = {CHILD_CONTROL, plan->config->processes,
-                                      plan->config->address_space, plan->config->data_size,
-                                      plan->config->descriptors};
-    const char *arguments[FLAGS + NUMBERS] = {"bwrap", "--args",   "11", "--", plan->config->python,
-                                              "-I",    "/opt/w.py"};
-    child_t child = {plan->config->bwrap, NULL, place, plan->facility->root, getpid(), {0}};
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    int files[] = {write_arguments(plan, place), open_again(plan->worker_file),
-                   open_again(plan->seccomp_file)};
-    pid_t pid = -1;
-
-    for (size_t i = 0; i < NUMBERS; i++) {
-        (void)snprintf(text[i], sizeof(text[i]), "%lld", (long long)numbers[i]);
-        arguments[FLAGS - 1 + i] = text[i];
-    }
-    memcpy(&child.arguments, &(const char **){arguments}, sizeof(child.arguments));
-    for (int i = 0; i <= CHILD_LAST; i++) {
-        child.files[i] = -1;
-    }
-    child.files[0] = null;
-    child.files[1] = null;
-    child.files[2] = complaint;
-    child.files[CHILD_CONTROL] = control;
-    child.files[CHILD_WORKER] = files[1];
-    child.files[CHILD_FILTER] = files[2];
-    child.files[CHILD_INFO] = info;
-    child.files[CHILD_ARGUMENTS] = files[0];
-    if (null >= 0 && files[0] >= 0 && files[1] >= 0 && files[2] >= 0) {
-        pid = fork();
-        if (pid == 0) {
-            child_run(&child);
-        }
-    }
-    int error = errno;
-    shut(&null);
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        shut(&files[i]);
-    }
-    errno = error;
-    return pid;
-}
-
 static void sandbox_free(sandbox_t *sandbox)
 {
     shut(&sandbox->process);
@@ -337,7 +119,8 @@ sandbox_t *sandbox_spawn(const sandbox_plan_t *plan, const place_t *place, int c
     sandbox->process = sandbox->init = sandbox->info = sandbox->complaint = -1;
     if (pipe2(info, O_CLOEXEC | O_NONBLOCK) == 0 && pipe2(complaint, O_CLOEXEC) == 0 &&
         fcntl(complaint[0], F_SETFL, O_NONBLOCK) == 0) {
-        pid = spawn_child(plan, place, control, info[1], complaint[1]);
+        const sandbox_ends_t ends = {control, info[1], complaint[1]};
+        pid = bubblewrap_start(plan, place, &ends);
     }
     sandbox->info = info[0];
     sandbox->complaint = complaint[0];

@@ -25,6 +25,13 @@ typedef struct sandbox_plan {
     int worker_file;  /* worker.py */
 } sandbox_plan_t;
 
+/* What a sandbox is started with, for a recipe to hand on. */
+typedef struct sandbox_ends {
+    int control;   /* for the worker: its descriptor 3 */
+    int info;      /* to be written: {"child-pid": its init} */
+    int complaint; /* to be written: what went wrong, before the worker is ready */
+} sandbox_ends_t;
+
 typedef struct sandbox sandbox_t;
 typedef void (*sandbox_gone_cb)(sandbox_t *sandbox, void *data);
 
