@@ -76,7 +76,13 @@ static _Noreturn void child_run(child_t *child, pid_t server)
     (void)sigaction(SIGPIPE, &standard, NULL);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    const bool joined = cgroup_join(&child->place->group); /* while its directory is open */
+    const int error = errno;
     child_arrange(child);
+    if (!joined) {
+        errno = error;
+        child_fail("cannot join its control group");
+    }
     child_drop_rights(child);
     (void)umask(022);
     if (chdir("/") != 0) {

@@ -2,7 +2,8 @@
  * child.h - the process between fork and exec that becomes a sandbox.
  *
  * It keeps the descriptors it is given, under the numbers it is given them for,
- * and no others; the slot's user id; no capability; the tie to the server's life.
+ * and no others; the slot's user id and control group; no capability; the tie to
+ * the server's life.
  */
 #ifndef SESSIONS_CHILD_PRIVATE_H
 #define SESSIONS_CHILD_PRIVATE_H

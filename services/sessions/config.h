@@ -19,6 +19,8 @@
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
 
+#define BY_LEVEL (-1) /* not set: facility_find() chooses */
+
 /* kind, field, default, smallest, largest, what it is (of a number: with its unit) */
 #define CONFIG_KEYS(K) \
     K(TEXT,   config,          NULL, 0, 0, \
@@ -27,20 +29,26 @@
       "PATH", "listen here; the directory must be ours, mode 0700 (default: a fresh private directory)") \
     K(NUMBER, lifeline,        -1, 0, 1048576, "FD", "end, quickly, when this descriptor reaches its end of file") \
     K(TEXT,   require,         "no-cgroup", 0, 0, "LEVEL", "refuse to run below this level: no-cgroup or full") \
+    K(TEXT,   level,           NULL, 0, 0, \
+      "LEVEL", "run at this level (default: the strongest that this machine has)") \
     K(TEXT,   bwrap,           "/usr/bin/bwrap", 0, 0, "PATH", "the bubblewrap program") \
     K(TEXT,   python,          "/usr/bin/python3", 0, 0, "PATH", "the Python of the sessions, a path below /usr") \
     K(NUMBER, uid_base,        61000, 1000, 2147483647, \
       "UID", "as root: first user id of the sandboxes, one for each slot") \
-    K(NUMBER, max_sessions,    4, 1, 256, "N", "sessions at a time") \
+    K(NUMBER, max_sessions,    BY_LEVEL, 1, 256, \
+      "N", "sessions at a time (8 at level full, else 4)") \
     K(NUMBER, warm_min,        2, 0, 32, "N", "started workers kept ready for new sessions") \
     K(NUMBER, cooldown,        300, 1, 3600, "SECONDS", "remove a session that was not used for so long") \
     K(NUMBER, timeout,         60, 1, 220, "SECONDS", "time of an execution whose request names none") \
     K(NUMBER, queue_wait,      20, 0, 200, \
       "SECONDS", "wait behind other calls of the same session before 429") \
     K(SIZE,   memory,          512 * MIB, 64 * MIB, 1024 * GIB, "BYTES", "resident memory of a session") \
-    K(SIZE,   address_space,   1 * GIB, 128 * MIB, 1024 * GIB, \
-      "BYTES", "address space of one process of a session") \
-    K(NUMBER, processes,       16, 4, 1024, "N", "processes and threads of a session") \
+    K(SIZE,   address_space,   BY_LEVEL, 128 * MIB, 1024 * GIB, \
+      "BYTES", "address space of one process of a session (2G at level full, else 1G)") \
+    K(NUMBER, processes,       BY_LEVEL, 4, 1024, \
+      "N", "processes and threads of a session (64 at level full, else 16)") \
+    K(NUMBER, cpu,             100, 5, 25600, \
+      "PERCENT", "of one core that a session may use at level full") \
     K(NUMBER, descriptors,     256, 32, 65536, "N", "open descriptors of one process of a session") \
     K(SIZE,   data_size,       128 * MIB, 1 * MIB, 1024 * GIB, "BYTES", "files of a session, /mnt/data") \
     K(NUMBER, data_inodes,     8192, 16, 1073741824, "N", "files and directories of a session, /mnt/data") \

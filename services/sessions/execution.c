@@ -269,6 +269,7 @@ bool execution_on_frame(execution_t *execution, frame_type_t type, const char *p
                 (void)output_read(&execution->streams[i], execution->pipes[i], PIPE_LEFT_MAX);
             }
         }
+        execution->lost_memory = worker_lost_memory(execution->worker);
         execution_settle(execution, execution->raised ? OUTCOME_FAILED : OUTCOME_SUCCEEDED);
         return true;
     default:
@@ -346,6 +347,11 @@ static void execution_write_texts(execution_t *execution, const char *host_text)
     }
     if (execution->aborted_because != NULL) {
         append_line(errors, execution->aborted_because);
+    }
+    if (execution->lost_memory) {
+        append_line(errors, "a process of the session was ended: ");
+        sk_buffer_append_text(errors, execution->plan->memory_reason);
+        sk_buffer_append_char(errors, '\n');
     }
     if (host_text != NULL || execution->cause != CAUSE_NONE) {
         sk_buffer_clear(&execution->result);

@@ -73,6 +73,7 @@ struct execution {
     worker_t *worker; /* while running */
     int cause;        /* why it is being interrupted; enum cause */
     bool raised;      /* the worker reported an exception */
+    bool lost_memory; /* a process that it or another had started was ended */
     sk_buffer_t traceback;
     const char *aborted_because; /* the caller's, until the end of execution_abort() */
     output_t streams[2];

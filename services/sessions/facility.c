@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cgroup.h"
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char *const level_names[] = {"full", "no-cgroup"};
@@ -134,25 +136,96 @@ static bool check_user_ids(const config_t *config, failure_t *failure)
     return true;
 }
 
-bool facility_find(facility_t *facility, const config_t *config, failure_t *failure)
-{
-    level_t required = LEVEL_FULL;
+/* ---- the level ---- */
 
+/* With exact limits around it, a session may have more, and the machine more sessions. */
+static const struct level_limits {
+    int64_t max_sessions;
+    int64_t address_space;
+    int64_t processes;
+} level_limits[] = {
+    [LEVEL_FULL] = {8, 2 * GIB, 64},
+    [LEVEL_NO_CGROUP] = {4, 1 * GIB, 16},
+};
+
+static void set_if_unset(int64_t *limit, int64_t value)
+{
+    *limit = *limit == BY_LEVEL ? value : *limit;
+}
+
+static void set_limits(config_t *config, level_t level)
+{
+    const struct level_limits *limits = &level_limits[level];
+
+    set_if_unset(&config->max_sessions, limits->max_sessions);
+    set_if_unset(&config->address_space, limits->address_space);
+    set_if_unset(&config->processes, limits->processes);
+}
+
+/* What a group takes is tried with one that nobody is in. */
+static bool find_cgroups(facility_t *facility, const config_t *config)
+{
+    cgroup_t trial;
+
+    if (!cgroup_tree_open(&facility->cgroups, &facility->no_cgroups)) {
+        return false;
+    }
+    if (!cgroup_make(&trial, &facility->cgroups, 0, config, &facility->no_cgroups)) {
+        cgroup_tree_close(&facility->cgroups);
+        return false;
+    }
+    cgroup_remove(&trial);
+    return true;
+}
+
+static bool read_level(const char *flag, const char *name, level_t *level, failure_t *failure)
+{
+    return level_find(name, level) ||
+           fail(failure, "unknown level \"%s\": %s takes no-cgroup or full", name, flag);
+}
+
+/* Nobody gets less than was asked for, and nobody less than could be had without asking for it. */
+static bool choose_level(facility_t *facility, config_t *config, failure_t *failure)
+{
+    config_t full = *config;
+    level_t required = LEVEL_FULL;
+    level_t wanted = LEVEL_FULL;
+
+    if (!read_level("--require", config->require, &required, failure) ||
+        (config->level != NULL && !read_level("--level", config->level, &wanted, failure))) {
+        return false;
+    }
+    if (wanted > required) {
+        return fail(failure, "cannot sandbox at the required level \"%s\": --level asks for \"%s\"",
+                    config->require, config->level);
+    }
+    set_limits(&full, LEVEL_FULL);
+    facility->level = wanted;
+    if (wanted == LEVEL_FULL && !find_cgroups(facility, &full)) {
+        if (required == LEVEL_FULL || config->level != NULL) {
+            return fail(failure,
+                        "cannot sandbox at level \"full\": %s; start it in a control group of its "
+                        "own (systemd-run --user --scope -p Delegate=yes semkernel-sessiond ..)",
+                        facility->no_cgroups.text);
+        }
+        facility->level = LEVEL_NO_CGROUP;
+    }
+    set_limits(config, facility->level);
+    return true;
+}
+
+bool facility_find(facility_t *facility, config_t *config, failure_t *failure)
+{
     memset(facility, 0, sizeof(*facility));
-    facility->level = LEVEL_NO_CGROUP;
     facility->root = geteuid() == 0;
-    if (!level_find(config->require, &required)) {
-        return fail(failure, "unknown level \"%s\": --require takes no-cgroup or full",
-                    config->require);
-    }
-    if (required < facility->level) {
-        return fail(failure,
-                    "cannot sandbox at the required level \"%s\": this version limits sessions "
-                    "without control groups, which is level \"%s\"",
-                    config->require, level_name(facility->level));
-    }
     return find_bubblewrap(facility, config, failure) && find_python(facility, config, failure) &&
+           choose_level(facility, config, failure) &&
            (!facility->root || check_user_ids(config, failure));
+}
+
+void facility_leave(facility_t *facility)
+{
+    cgroup_tree_close(&facility->cgroups);
 }
 
 /* ---- words ---- */

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "cgroup_tree.h"
 #include "config.h"
 #include "failure.h"
 
@@ -17,14 +18,19 @@ const char *level_name(level_t level);
 
 typedef struct facility {
     level_t level;
-    bool root;           /* may switch to the slots' own user ids */
-    bool disable_userns; /* bubblewrap 0.8 and later: --disable-userns */
-    char python_etc[64]; /* /etc/python3.11, that of the chosen Python; "" for none */
+    bool root;             /* may switch to the slots' own user ids */
+    bool disable_userns;   /* bubblewrap 0.8 and later: --disable-userns */
+    char python_etc[64];   /* /etc/python3.11, that of the chosen Python; "" for none */
+    cgroup_tree_t cgroups; /* of level full; else without a version */
+    failure_t no_cgroups;  /* why there are none; "" if nobody has asked for them */
 } facility_t;
 
-/* Look for the programs and the level asked for. On failure the text names what
- * is missing and how to get it. */
-bool facility_find(facility_t *facility, const config_t *config, failure_t *failure);
+/* Look for the programs and the level asked for, else the strongest there is; limits of `config`
+ * that go by the level and were not set are set. On failure the text names what is missing and how
+ * to get it. Ended by facility_leave(), also after a failure. */
+bool facility_find(facility_t *facility, config_t *config, failure_t *failure);
+/* By the same process, when all others of the server have ended. */
+void facility_leave(facility_t *facility);
 
 /* Why namespaces could not be entered, from errno and the machine's switches. */
 bool facility_explain_namespaces(int error, failure_t *failure);

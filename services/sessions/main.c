@@ -49,8 +49,8 @@ typedef struct server {
     uv_loop_t loop;
     sandbox_plan_t plan;
     pool_t *pool;
-    watch_t watch;
-    http_t *http; /* NULL before the self-test has passed */
+    watch_t *watch; /* NULL where control groups limit memory */
+    http_t *http;   /* NULL before the self-test has passed */
     protocol_t protocol;
     uv_signal_t signals[2];
     pid_t pid; /* of the process that was started */
@@ -99,7 +99,8 @@ static void server_on_pool_closed(void *data)
         http_stop(server->http);
         server->http = NULL;
     }
-    watch_stop(&server->watch);
+    watch_stop(server->watch);
+    server->watch = NULL;
     for (size_t i = 0; i < sizeof(server->signals) / sizeof(server->signals[0]); i++) {
         uv_close((uv_handle_t *)&server->signals[i], NULL);
     }
@@ -221,6 +222,12 @@ static bool server_prepare(server_t *server, failure_t *failure)
     (void)snprintf(count, sizeof(count), "%zu", unknown);
     report(server, "system calls of the list that this libseccomp does not know: ", count);
     report(server, "isolation level: ", level_name(server->facility.level));
+    if (server->facility.no_cgroups.text[0] != '\0') {
+        report(server, "", server->facility.no_cgroups.text);
+    }
+    (void)snprintf(server->plan.memory_reason, sizeof(server->plan.memory_reason),
+                   "it used more than %lld MiB of memory",
+                   (long long)(server->config.memory / MIB));
     server->plan.worker_file = make_file("worker", embedded_worker, embedded_worker_size);
     if (server->plan.worker_file < 0) {
         return fail(failure, "cannot keep the worker program: %s", strerror(errno));
@@ -258,7 +265,12 @@ static int server_run(void *data)
         return complain(EX_CONFIG, &failure);
     }
     server_watch_end(server);
-    watch_start(&server->watch, &server->loop, server->pool, server->config.memory);
+    if (server->facility.cgroups.version == 0) {
+        server->watch = watch_start(&server->plan, server->pool, &failure);
+        if (server->watch == NULL) {
+            return complain(EX_OSERR, &failure);
+        }
+    }
     pool_warm(server->pool);
     server->test =
         selftest_start(&server->plan, &server->endpoint, server_on_tested, server, &failure);
@@ -302,9 +314,11 @@ static int server_main(server_t *server)
         return complain(EX_USAGE, &failure);
     }
     if (!facility_find(&server->facility, &server->config, &failure)) {
+        facility_leave(&server->facility);
         return complain(EX_CONFIG, &failure);
     }
     if (!endpoint_open(&server->endpoint, server->config.socket, &failure)) {
+        facility_leave(&server->facility);
         return complain(EX_CANTCREAT, &failure);
     }
     server->pid = getpid();
@@ -312,6 +326,7 @@ static int server_main(server_t *server)
                           ? supervisor_run(server_run, server)
                           : complain(EX_CONFIG, &failure);
     endpoint_close(&server->endpoint);
+    facility_leave(&server->facility);
     (void)fflush(NULL);
     _exit(exit_status); /* the namespace for its children is dead: exit() may want to make one */
 }

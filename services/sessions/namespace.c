@@ -116,6 +116,9 @@ bool namespace_mount(place_t *place, unsigned number, const facility_t *facility
     (void)snprintf(place->data, sizeof(place->data), "%s/%u/data", room, number);
     (void)snprintf(place->tmp, sizeof(place->tmp), "%s/%u/tmp", room, number);
     (void)snprintf(place->shm, sizeof(place->shm), "%s/%u/shm", room, number);
+    if (!cgroup_make(&place->group, &facility->cgroups, number, config, failure)) {
+        return false;
+    }
     if (mkdir(path, 0700) != 0 || chown(path, place->uid, place->gid) != 0 ||
         !mount_tmpfs(place->data, MS_NOEXEC, config->data_size, config->data_inodes, 0700, place) ||
         !mount_tmpfs(place->tmp, 0, config->tmp_size, TMP_INODES, 01777, place) ||
@@ -128,7 +131,7 @@ bool namespace_mount(place_t *place, unsigned number, const facility_t *facility
     return true;
 }
 
-void namespace_unmount(const place_t *place)
+void namespace_unmount(place_t *place)
 {
     const char *const paths[] = {place->shm, place->tmp, place->data};
 
@@ -140,4 +143,5 @@ void namespace_unmount(const place_t *place)
     (void)snprintf(parent, sizeof(parent), "%.*s", (int)(strlen(place->data) - strlen("/data")),
                    place->data);
     (void)rmdir(parent);
+    cgroup_remove(&place->group);
 }

@@ -11,17 +11,19 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "cgroup.h"
 #include "config.h"
 #include "facility.h"
 #include "failure.h"
 
-/* Where one slot's sandbox keeps its files. */
+/* Where one slot's sandbox keeps its files, and what it may have. */
 typedef struct place {
     uid_t uid;
     gid_t gid;
     char data[64]; /* becomes /mnt/data */
     char tmp[64];
     char shm[64];
+    cgroup_t group;
 } place_t;
 
 /* Enter the namespaces; while the process has one thread only. That of processes begins with the
@@ -30,10 +32,11 @@ bool namespace_enter(const facility_t *facility, failure_t *failure);
 /* Inside, then: its /proc, and room for the slots. */
 bool namespace_furnish(failure_t *failure);
 
-/* Mount a slot's empty file systems; those of the same number must be unmounted. */
+/* Mount a slot's empty file systems and make its control group; those of the same number must be
+ * unmounted. */
 bool namespace_mount(place_t *place, unsigned number, const facility_t *facility,
                      const config_t *config, failure_t *failure);
-/* Unmount them: their content is gone. */
-void namespace_unmount(const place_t *place);
+/* Unmount them: their content is gone. Every process of the slot must be dead. */
+void namespace_unmount(place_t *place);
 
 #endif /* SESSIONS_NAMESPACE_PRIVATE_H */

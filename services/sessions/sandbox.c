@@ -30,6 +30,7 @@
 #include "bubblewrap.h"
 
 struct sandbox {
+    const place_t *place; /* borrowed; outlives the sandbox */
     sandbox_gone_cb cb;
     void *data;
     int process; /* pidfd of bubblewrap; -1 once reaped */
@@ -114,6 +115,7 @@ sandbox_t *sandbox_spawn(const sandbox_plan_t *plan, const place_t *place, int c
         (void)fail(failure, "cannot start a sandbox: out of memory");
         return NULL;
     }
+    sandbox->place = place;
     sandbox->cb = cb;
     sandbox->data = data;
     sandbox->process = sandbox->init = sandbox->info = sandbox->complaint = -1;
@@ -209,6 +211,7 @@ void sandbox_kill(sandbox_t *sandbox)
     sandbox->killed = true;
     if (sandbox->init >= 0) {
         (void)syscall(SYS_pidfd_send_signal, sandbox->init, SIGKILL, NULL, 0);
+        cgroup_kill(&sandbox->place->group);
     } else if (sandbox->info < 0 && sandbox->process >= 0) {
         (void)syscall(SYS_pidfd_send_signal, sandbox->process, SIGKILL, NULL, 0);
     }

@@ -21,8 +21,9 @@ typedef struct sandbox_plan {
     uv_loop_t *loop;
     const config_t *config;
     const facility_t *facility;
-    int seccomp_file; /* the filter's program */
-    int worker_file;  /* worker.py */
+    int seccomp_file;       /* the filter's program */
+    int worker_file;        /* worker.py */
+    char memory_reason[64]; /* why a worker was ended that had too much */
 } sandbox_plan_t;
 
 /* What a sandbox is started with, for a recipe to hand on. */

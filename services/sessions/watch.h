@@ -4,22 +4,21 @@
  * Ten times a second the resident memory of each session's processes is added
  * up, shared pages by their share. A session above the limit loses its worker
  * and keeps its files. Those lie in file systems with limits of their own.
+ *
+ * A process with very many mappings takes long to measure, so that is done on a
+ * thread of its own, which uses half a core at most and starts no process: what a
+ * thread has started dies with it.
  */
 #ifndef SESSIONS_WATCH_PRIVATE_H
 #define SESSIONS_WATCH_PRIVATE_H
 
-#include <uv.h>
-
 #include "pool.h"
 
-typedef struct watch {
-    uv_timer_t timer;
-    pool_t *pool;
-    int64_t limit;
-    char reason[64];
-} watch_t;
+typedef struct watch watch_t;
 
-void watch_start(watch_t *watch, uv_loop_t *loop, pool_t *pool, int64_t limit);
+/* NULL, and a text, if there is no memory or no thread for it. */
+watch_t *watch_start(const sandbox_plan_t *plan, pool_t *pool, failure_t *failure);
+/* Ends with the loop's next turns; NULL is fine. */
 void watch_stop(watch_t *watch);
 
 #endif /* SESSIONS_WATCH_PRIVATE_H */

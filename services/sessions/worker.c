@@ -41,7 +41,9 @@ struct worker {
     const worker_events_t *events;
     void *data;
     const sandbox_plan_t *plan;
-    sandbox_t *sandbox; /* NULL once gone */
+    const place_t *place; /* borrowed; outlives the worker */
+    int64_t memory_kills; /* in its group, already told */
+    sandbox_t *sandbox;   /* NULL once gone */
     int control;
     int process; /* pidfd of the worker; -1 before hello */
     pid_t pid;
@@ -104,6 +106,8 @@ worker_t *worker_start(const sandbox_plan_t *plan, const place_t *place,
         return NULL;
     }
     worker->plan = plan;
+    worker->place = place;
+    worker->memory_kills = cgroup_memory_kills(&place->group);
     worker->events = events;
     worker->data = data;
     worker->process = -1;
@@ -344,6 +348,14 @@ void worker_interrupt(worker_t *worker)
     }
 }
 
+bool worker_lost_memory(worker_t *worker)
+{
+    const int64_t before = worker->memory_kills;
+
+    worker->memory_kills = cgroup_memory_kills(&worker->place->group);
+    return worker->memory_kills > before;
+}
+
 /* ---- the end ---- */
 
 void worker_kill(worker_t *worker, const char *reason)
@@ -385,6 +397,9 @@ static void worker_on_sandbox_gone(sandbox_t *sandbox, void *data)
                  strlen(sandbox_diagnosis(sandbox)) + 1);
     worker->sandbox = NULL;
     worker_kill(worker, NULL);
+    if (worker->reason == NULL && worker_lost_memory(worker)) {
+        worker->reason = worker->plan->memory_reason;
+    }
     uv_close((uv_handle_t *)&worker->control_watch, worker_on_close);
     uv_close((uv_handle_t *)&worker->start_timer, worker_on_close);
 }

@@ -48,6 +48,10 @@ bool worker_execute(worker_t *worker, const worker_order_t *order);
 /* SIGINT to the worker and the processes that its code has started. */
 void worker_interrupt(worker_t *worker);
 
+/* Has the kernel ended a process of it because it had too much memory, since this was last asked?
+ * That may have been the worker, or one that its code had started. */
+bool worker_lost_memory(worker_t *worker);
+
 /* End it for this reason, a text that outlives the worker; on_gone follows. The first reason
  * stands. */
 void worker_kill(worker_t *worker, const char *reason);

@@ -127,7 +127,7 @@ class Attacks(unittest.TestCase):
         cls.directory = os.environ["TMPDIR"]
         cls.host = Host(cls.directory)
         cls.pool = pool.Pool(
-            "--memory", "256M", "--max-sessions", "16", "--warm-min", "0"
+            "--memory", "256M", "--processes", "16", "--max-sessions", "16", "--warm-min", "0"
         ).__enter__()
         cls.directories = os.listdir(os.path.dirname(cls.pool.path))
         cls.pool.run("n = 0", "attack-neighbour")

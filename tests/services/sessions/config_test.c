@@ -23,9 +23,10 @@ static void without_flags_everything_has_its_default(void)
     CHECK_EQ(read_flags(&config, flags, 1, &failure), CONFIG_RUN);
     CHECK(config.socket == NULL);
     CHECK_EQ(config.lifeline, -1);
-    CHECK_EQ(config.max_sessions, 4);
-    CHECK_EQ(config.processes, 16);
-    CHECK_EQ(config.address_space, 1 * GIB);
+    CHECK_EQ(config.max_sessions, BY_LEVEL);
+    CHECK_EQ(config.processes, BY_LEVEL);
+    CHECK_EQ(config.address_space, BY_LEVEL);
+    CHECK_EQ(config.memory, 512 * MIB);
     CHECK_EQ(config.verbose, false);
     CHECK_STR(config.bwrap, "/usr/bin/bwrap");
 }

@@ -119,7 +119,9 @@ class Refusal(unittest.TestCase):
         self.assert_refused(CANNOT_SANDBOX, "below /usr", "--python", make_script("#!/bin/sh\n"))
 
     def test_level_that_cannot_be_reached_is_not_replaced_by_a_lower_one(self):
-        self.assert_refused(CANNOT_SANDBOX, '"full"', "--require", "full")
+        flags = ("--require", "full", "--level", "no-cgroup")
+        self.assert_refused(CANNOT_SANDBOX, '"full": --level asks for', *flags)
+        self.assert_refused(CANNOT_SANDBOX, "unknown level", "--level", "best")
         self.assert_refused(CANNOT_SANDBOX, "unknown level", "--require", "best")
 
     def test_sandbox_that_does_not_start_says_why(self):
@@ -197,7 +199,7 @@ class Start(unittest.TestCase):
         with pool.Pool() as server:
             announcement = server.announcement
             self.assertEqual(announcement["endpoint"], "http://localhost")
-            self.assertEqual(announcement["level"], "no-cgroup")
+            self.assertIn(announcement["level"], ("full", "no-cgroup"))
             self.assertEqual(announcement["pid"], server.pid)
             self.assertTrue(stat.S_ISSOCK(os.stat(announcement["socket"]).st_mode))
             self.assertEqual(server.complaint(), "")
@@ -205,7 +207,7 @@ class Start(unittest.TestCase):
     def test_verbose_reports_on_stderr(self):
         with pool.Pool("--verbose") as server:
             server.run("1")
-            self.assertIn("no-cgroup", server.complaint())
+            self.assertIn("isolation level: " + server.level, server.complaint())
             self.assertIn("self-test has passed", server.complaint())
 
     def test_help_names_every_flag_and_version_is_that_of_the_project(self):

@@ -1,8 +1,8 @@
 """A session pool for tests: starts semkernel-sessiond, speaks to it, ends it.
 
 The program's path is the environment's SESSIOND; --as-user in the arguments drops root's
-rights first. Where the machine cannot sandbox, the tests end as skipped (77), or as failed
-when SEMKERNEL_REQUIRE_SANDBOX is 1.
+rights first, --no-cgroup does without control groups where there are some. Where the machine
+cannot sandbox, the tests end as skipped (77), or as failed when SEMKERNEL_REQUIRE_SANDBOX is 1.
 """
 
 import contextlib
@@ -25,6 +25,7 @@ NEWEST = "2025-10-02-preview"
 USER = 1000
 PATIENCE = 30
 CANNOT_SANDBOX = 78
+LEVEL_FLAGS = []  # of every server
 
 
 class Connection(http.client.HTTPConnection):
@@ -77,7 +78,7 @@ class Pool:
 
     def __init__(self, *flags, environment=None, lifeline=True):
         self.lifeline, self.cut = os.pipe()
-        arguments = [program(), *flags]
+        arguments = [program(), *LEVEL_FLAGS, *flags]
         if lifeline:
             arguments += ["--lifeline", str(self.lifeline)]
         self.errors = tempfile.TemporaryFile()
@@ -106,6 +107,10 @@ class Pool:
     @property
     def pid(self):
         return self.process.pid
+
+    @property
+    def level(self):
+        return self.announcement["level"]
 
     def __enter__(self):
         assert self.announcement is not None, self.complaint()
@@ -219,6 +224,9 @@ def prepare():
         sys.argv.remove("--as-user")
         if os.geteuid() == 0:
             drop_rights(home)
+    if "--no-cgroup" in sys.argv:
+        sys.argv.remove("--no-cgroup")
+        LEVEL_FLAGS.extend(("--level", "no-cgroup"))
     os.environ.pop("XDG_RUNTIME_DIR", None)
     os.environ["TMPDIR"] = tempfile.tempdir = home
     return home

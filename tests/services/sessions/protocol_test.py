@@ -43,7 +43,7 @@ class Protocol(unittest.TestCase):
                 answer = self.post({"code": "6 * 7", "timeoutInSeconds": 5}, version=version)
                 self.assertEqual(answer.status, status)
                 self.assertEqual(answer.headers["Content-Type"], "application/json; charset=utf-8")
-                self.assertEqual(answer.headers["semkernel-sandbox"], "no-cgroup")
+                self.assertEqual(answer.headers["semkernel-sandbox"], self.pool.level)
                 body = answer.json
                 self.assertRegex(body["id"], GUID)
                 self.assertEqual(answer.headers["operation-id"], body["id"])
@@ -271,8 +271,8 @@ class Protocol(unittest.TestCase):
         body = answer.json
         self.assertEqual(body["runtimes"][0]["name"], "Python")
         self.assertRegex(body["runtimes"][0]["version"], r"^3\.\d+\.\d+")
-        self.assertEqual(body["sandbox"], {"level": "no-cgroup", "selfTest": "passed"})
-        self.assertEqual(body["limits"]["sessions"], 4)
+        self.assertEqual(body["sandbox"], {"level": self.pool.level, "selfTest": "passed"})
+        self.assertEqual(body["limits"]["sessions"], 8 if self.pool.level == "full" else 4)
         self.assertRegex(body["createdAt"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z$")
 
     # ---- HTTP ----
