@@ -8,7 +8,7 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,35 +18,35 @@
 #define FILE_MAX           (64 * 1024)
 #define COUNT(array)       (sizeof(array) / sizeof((array)[0]))
 
-typedef enum key_kind { KEY_TEXT, KEY_NUMBER, KEY_SIZE, KEY_SWITCH } key_kind_t;
-
-typedef struct key {
-    const char *name;
-    key_kind_t kind;
-    size_t offset;
-    int64_t smallest;
-    int64_t largest;
-    const char *unit;
-    const char *help;
-} key_t_; /* key_t is POSIX's */
-
+#define KEY_TITLE(title) {NULL, KEY_TEXT, 0, 0, 0, NULL, title},
 #define KEY_ROW(kind, field, value, smallest, largest, unit, help)                                 \
     {#field, KEY_##kind, offsetof(config_t, field), smallest, largest, unit, help},
 
-static const key_t_ keys[] = {CONFIG_KEYS(KEY_ROW)};
+static const config_key_t keys[] = {CONFIG_KEYS(KEY_TITLE, KEY_ROW)};
 
 #define KEY_DEFAULT(kind, field, value, ...) .field = value,
 
-static const config_t defaults = {CONFIG_KEYS(KEY_DEFAULT)};
+static const config_t defaults = {CONFIG_KEYS(CONFIG_NOTHING, KEY_DEFAULT)};
 
-static bool set_key(config_t *config, const key_t_ *key, const char *value, const char *source,
-                    failure_t *failure);
+const config_key_t *config_keys(size_t *count_out)
+{
+    *count_out = COUNT(keys);
+    return keys;
+}
+
+const config_t *config_defaults(void)
+{
+    return &defaults;
+}
+
+static bool set_key(config_t *config, const config_key_t *key, const char *value,
+                    const char *source, failure_t *failure);
 
 /* Is `name`, in the spelling of a source, this key? Flags write - for _, variables capitals. */
-static const key_t_ *find_key(const char *name, size_t length)
+static const config_key_t *find_key(const char *name, size_t length)
 {
     for (size_t i = 0; i < COUNT(keys); i++) {
-        if (strlen(keys[i].name) != length) {
+        if (keys[i].name == NULL || strlen(keys[i].name) != length) {
             continue;
         }
         size_t at = 0;
@@ -83,7 +83,7 @@ static bool read_environment(config_t *config, char **environment, failure_t *fa
         if (equals == NULL) {
             continue;
         }
-        const key_t_ *key = find_key(name, (size_t)(equals - name));
+        const config_key_t *key = find_key(name, (size_t)(equals - name));
         if (key == NULL) {
             return fail(failure, "unknown environment variable %.*s, see --help for the keys",
                         (int)(equals - *entry), *entry);
@@ -122,11 +122,12 @@ static bool read_line(config_t *config, char *line, const char *path, unsigned n
     }
     *equals = '\0';
     const char *name = trim(line);
-    const key_t_ *key = find_key(name, strlen(name));
+    const config_key_t *key = find_key(name, strlen(name));
     if (key == NULL || strcmp(key->name, "config") == 0) {
         return fail(failure, "%s: unknown key \"%s\", see --help for the keys", source, name);
     }
-    return set_key(config, key, trim(equals + 1), source, failure);
+    char *value = trim(equals + 1);
+    return *value == '\0' || set_key(config, key, value, source, failure);
 }
 
 static bool read_file(config_t *config, const char *path, failure_t *failure)
@@ -169,7 +170,7 @@ static bool read_flag(config_t *config, int argc, char **argv, int *at, failure_
     }
     const char *equals = strchr(flag, '=');
     size_t length = equals == NULL ? strlen(flag + 2) : (size_t)(equals - flag - 2);
-    const key_t_ *key = find_key(flag + 2, length);
+    const config_key_t *key = find_key(flag + 2, length);
     if (key == NULL) {
         return fail(failure, "unknown flag \"%.*s\", see --help", (int)length + 2, flag);
     }
@@ -273,8 +274,24 @@ static bool read_switch(const char *value, bool *on)
     return false;
 }
 
-static bool set_key(config_t *config, const key_t_ *key, const char *value, const char *source,
-                    failure_t *failure)
+/* The index of one of the words of "one|other|third". */
+static bool read_choice(const char *words, const char *value, int64_t *index)
+{
+    const size_t length = strlen(value);
+
+    *index = 0;
+    for (const char *word = words; word != NULL; word = strchr(word, '|')) {
+        word += *word == '|';
+        if (strcspn(word, "|") == length && strncmp(word, value, length) == 0) {
+            return true;
+        }
+        ++*index;
+    }
+    return false;
+}
+
+static bool set_key(config_t *config, const config_key_t *key, const char *value,
+                    const char *source, failure_t *failure)
 {
     void *field = (char *)config + key->offset;
     int64_t number = 0;
@@ -307,56 +324,13 @@ static bool set_key(config_t *config, const key_t_ *key, const char *value, cons
         }
         memcpy(field, &on, sizeof(on));
         return true;
+    case KEY_CHOICE:
+        if (!read_choice(key->unit, value, &number)) {
+            return fail(failure, "%.*s: %s must be one of %s, not \"%s\"", named, source, key->name,
+                        key->unit, value);
+        }
+        memcpy(field, &number, sizeof(number));
+        return true;
     }
     return true;
-}
-
-/* ---- help ---- */
-
-static void print_default(FILE *out, const key_t_ *key)
-{
-    const void *field = (const char *)&defaults + key->offset;
-    const char *text = NULL;
-    int64_t number = 0;
-
-    if (key->kind == KEY_TEXT) {
-        memcpy(&text, field, sizeof(text));
-        if (text != NULL) {
-            (void)fprintf(out, " (%s)", text);
-        }
-    } else if (key->kind != KEY_SWITCH) {
-        memcpy(&number, field, sizeof(number));
-        if (key->kind == KEY_SIZE && number % MIB == 0) {
-            (void)fprintf(out, " (%lldM)", (long long)(number / MIB));
-        } else if (number >= 0) {
-            (void)fprintf(out, " (%lld)", (long long)number);
-        }
-    }
-}
-
-void config_print_help(FILE *out)
-{
-    (void)fputs("usage: semkernel-sessiond [flags]\n\n"
-                "Runs untrusted Python in sandboxed sessions and answers the dynamic sessions "
-                "REST API\non a unix socket. Prints one line of JSON when it listens. Exit status "
-                "78: this machine\ncannot sandbox, and stderr says why.\n\n",
-                out);
-    for (size_t i = 0; i < COUNT(keys); i++) {
-        char flag[48];
-        size_t length = (size_t)snprintf(flag, sizeof(flag), "--%s%s%s", keys[i].name,
-                                         keys[i].unit == NULL ? "" : " ",
-                                         keys[i].unit == NULL ? "" : keys[i].unit);
-        for (size_t at = 2; at < length && flag[at] != ' '; at++) {
-            flag[at] = flag[at] == '_' ? '-' : flag[at];
-        }
-        (void)fprintf(out, "  %-24s %s", flag, keys[i].help);
-        print_default(out, &keys[i]);
-        (void)fputc('\n', out);
-    }
-    (void)fputs("  --help                   print this\n"
-                "  --version                print the version\n\n"
-                "Each flag is also a variable, SEMKERNEL_SESSIOND_MAX_SESSIONS, and a line of the "
-                "configuration\nfile, max_sessions = 4. A flag beats the environment, the "
-                "environment beats the file.\n",
-                out);
 }

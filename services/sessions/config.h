@@ -9,8 +9,8 @@
 #define SESSIONS_CONFIG_PRIVATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "failure.h"
 
@@ -21,13 +21,16 @@
 
 #define BY_LEVEL (-1) /* not set: facility_find() chooses */
 
-/* kind, field, default, smallest, largest, what it is (of a number: with its unit) */
-#define CONFIG_KEYS(K) \
+/* G: the title of those that follow. K: kind, field, default, smallest, largest, unit or words to
+ * choose from, what it is. Help, manual page and example file are made of this table. */
+#define CONFIG_KEYS(G, K) \
+    G("Configuration and endpoint") \
     K(TEXT,   config,          NULL, 0, 0, \
       "PATH", "read this configuration file: key = value, # begins a comment") \
     K(TEXT,   socket,          NULL, 0, 0, \
       "PATH", "listen here; the directory must be ours, mode 0700 (default: a fresh private directory)") \
     K(NUMBER, lifeline,        -1, 0, 1048576, "FD", "end, quickly, when this descriptor reaches its end of file") \
+    G("Isolation") \
     K(TEXT,   require,         "no-cgroup", 0, 0, "LEVEL", "refuse to run below this level: no-cgroup or full") \
     K(TEXT,   level,           NULL, 0, 0, \
       "LEVEL", "run at this level (default: the strongest that this machine has)") \
@@ -35,6 +38,7 @@
     K(TEXT,   python,          "/usr/bin/python3", 0, 0, "PATH", "the Python of the sessions, a path below /usr") \
     K(NUMBER, uid_base,        61000, 1000, 2147483647, \
       "UID", "as root: first user id of the sandboxes, one for each slot") \
+    G("Sessions") \
     K(NUMBER, max_sessions,    BY_LEVEL, 1, 256, \
       "N", "sessions at a time (8 at level full, else 4)") \
     K(NUMBER, warm_min,        2, 0, 32, "N", "started workers kept ready for new sessions") \
@@ -42,6 +46,7 @@
     K(NUMBER, timeout,         60, 1, 220, "SECONDS", "time of an execution whose request names none") \
     K(NUMBER, queue_wait,      20, 0, 200, \
       "SECONDS", "wait behind other calls of the same session before 429") \
+    G("Limits of each session") \
     K(SIZE,   memory,          512 * MIB, 64 * MIB, 1024 * GIB, "BYTES", "resident memory of a session") \
     K(SIZE,   address_space,   BY_LEVEL, 128 * MIB, 1024 * GIB, \
       "BYTES", "address space of one process of a session (2G at level full, else 1G)") \
@@ -58,22 +63,40 @@
       "BYTES", "kept of each output stream of an execution") \
     K(SIZE,   output_drain,    64 * MIB, 1 * MIB, 1024 * GIB, \
       "BYTES", "read of each output stream before the execution is interrupted") \
+    G("Requests") \
     K(NUMBER, connections,     64, 1, 1024, "N", "client connections at a time") \
     K(SWITCH, lenient,         false, 0, 0, NULL, \
       "take bodies of executions wrapped in properties and flat ones, whatever the api-version") \
-    K(SWITCH, verbose,         false, 0, 0, NULL, "report start-up and the life of sessions on stderr")
+    G("Reports") \
+    K(SWITCH, verbose,         false, 0, 0, NULL, \
+      "on stderr: what it offers and lacks when it starts, then the life of sessions")
 /* clang-format on */
 
 #define CONFIG_TYPE_TEXT               const char *
 #define CONFIG_TYPE_NUMBER             int64_t
 #define CONFIG_TYPE_SIZE               int64_t
 #define CONFIG_TYPE_SWITCH             bool
+#define CONFIG_TYPE_CHOICE             int64_t
+#define CONFIG_NOTHING(title)
 #define CONFIG_FIELD(kind, field, ...) CONFIG_TYPE_##kind field;
 
 typedef struct config {
-    CONFIG_KEYS(CONFIG_FIELD)
+    CONFIG_KEYS(CONFIG_NOTHING, CONFIG_FIELD)
     char *file_text; /* owned: texts of the file point into it */
 } config_t;
+
+typedef enum key_kind { KEY_TEXT, KEY_NUMBER, KEY_SIZE, KEY_SWITCH, KEY_CHOICE } key_kind_t;
+
+/* A row of the table; one without a name is the title in `help`. */
+typedef struct config_key {
+    const char *name;
+    key_kind_t kind;
+    size_t offset; /* of its field */
+    int64_t smallest;
+    int64_t largest;
+    const char *unit; /* of a choice its words: one|other */
+    const char *help;
+} config_key_t;
 
 typedef enum config_wish { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION, CONFIG_WRONG } config_wish_t;
 
@@ -84,6 +107,7 @@ config_wish_t config_read(config_t *config, int argc, char **argv, char **enviro
 
 void config_fini(config_t *config);
 
-void config_print_help(FILE *out);
+const config_key_t *config_keys(size_t *count_out);
+const config_t *config_defaults(void);
 
 #endif /* SESSIONS_CONFIG_PRIVATE_H */

@@ -27,6 +27,7 @@
 #include <kernel/version.h>
 
 #include "config.h"
+#include "config_text.h"
 #include "embedded.h"
 #include "endpoint.h"
 #include "facility.h"

@@ -2,6 +2,9 @@
  * config_test.c - keys from flags and environment; the file is read by the whole program's tests.
  */
 #include "config.h"
+
+#include <stdio.h>
+
 #include "support/check.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
