@@ -111,26 +111,45 @@ void bench_yardstick(bench_t *bench, const char *name, double ns, double usual_n
     print_line(name, value, usual, "yardstick");
 }
 
+/* What to say of a value that may be `budget` and must not be beyond `limit`. Written so that
+ * one that is not a number fails. */
+static const char *judge(bench_t *bench, double value, double budget, double limit)
+{
+    if (!(value <= limit)) {
+        bench->failed++;
+        return "FAILED: beyond three times the budget";
+    }
+    if (value > budget) {
+        bench->missed++;
+        return "missed";
+    }
+    return "met";
+}
+
 void bench_figure(bench_t *bench, const char *name, double value, bench_unit_t unit, double budget)
 {
     bool is_time = units[unit].ns > 0;
     double shown = is_time ? value / units[unit].ns : value;
     double limit = TOLERANCE * budget * (is_time ? bench->scale : 1);
-    const char *verdict = "met";
+    const char *verdict = judge(bench, shown, budget, limit);
     char value_text[32];
     char budget_text[32];
 
-    /* Written so that a value that is not a number fails. */
-    if (!(shown <= limit)) {
-        bench->failed++;
-        verdict = "FAILED: beyond three times the budget";
-    } else if (shown > budget) {
-        bench->missed++;
-        verdict = "missed";
-    }
     snprintf(value_text, sizeof(value_text), "%.*f %s", shown < 100 ? 2 : 0, shown,
              units[unit].name);
     snprintf(budget_text, sizeof(budget_text), "%g %s", budget, units[unit].name);
+    print_line(name, value_text, budget_text, verdict);
+}
+
+void bench_rate(bench_t *bench, const char *name, double per_second, double budget)
+{
+    const char *verdict =
+        judge(bench, 1 / per_second, 1 / budget, TOLERANCE * bench->scale / budget);
+    char value_text[32];
+    char budget_text[32];
+
+    snprintf(value_text, sizeof(value_text), "%.1f /s", per_second);
+    snprintf(budget_text, sizeof(budget_text), "%g /s", budget);
     print_line(name, value_text, budget_text, verdict);
 }
 

@@ -59,6 +59,9 @@ void bench_yardstick(bench_t *bench, const char *name, double ns, double usual_n
  * they are shown and budgeted in; memory in KiB. Only times are scaled. */
 void bench_figure(bench_t *bench, const char *name, double value, bench_unit_t unit, double budget);
 
+/* The same for something of which there should be much in a second. */
+void bench_rate(bench_t *bench, const char *name, double per_second, double budget);
+
 /* Judge `count` samples of something that must not grow (bytes, descriptors): the second
  * half may rise by less than 1 %. */
 void bench_flat(bench_t *bench, const char *name, const double *samples, size_t count);

@@ -46,6 +46,20 @@ static void figure_that_is_not_a_number_fails(void)
     CHECK_EQ(bench_end(&bench), 1);
 }
 
+static void rate_is_judged_by_the_time_that_one_takes(void)
+{
+    bench_t bench = {.scale = 1};
+
+    bench_rate(&bench, "more", 26, 25);
+    CHECK_EQ(bench.missed, 0);
+    bench_rate(&bench, "fewer", 24, 25);
+    CHECK_EQ(bench.missed, 1);
+    bench_rate(&bench, "a third", 8, 25);
+    CHECK_EQ(bench.failed, 1);
+    bench_rate(&bench, "none", 0, 25);
+    CHECK_EQ(bench.failed, 2);
+}
+
 static void slow_yardstick_widens_the_limit_of_times_alone(void)
 {
     bench_t bench = {.scale = 1};
@@ -111,6 +125,7 @@ static void program_reports_its_time_and_memory(void)
 TESTS(TEST(figure_within_its_budget_is_met),
       TEST(figure_over_its_budget_is_missed_but_does_not_fail),
       TEST(figure_beyond_three_times_its_budget_fails), TEST(figure_that_is_not_a_number_fails),
+      TEST(rate_is_judged_by_the_time_that_one_takes),
       TEST(slow_yardstick_widens_the_limit_of_times_alone),
       TEST(fast_yardstick_does_not_narrow_the_limit),
       TEST(percentile_is_taken_of_the_sorted_values),
