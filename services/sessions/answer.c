@@ -101,9 +101,43 @@ static const char *status_of(const execution_t *execution)
     return "Failed";
 }
 
+/* What stands in the result's place: an image where there is no value; NULL for none. Where the
+ * code failed there is no result. */
+static const display_t *find_image(const execution_t *execution)
+{
+    if (execution->result.size > 0 || execution->outcome != OUTCOME_SUCCEEDED) {
+        return NULL;
+    }
+    for (size_t i = 0; i < execution->display_count; i++) {
+        if (display_is_image(&execution->displays[i])) {
+            return &execution->displays[i];
+        }
+    }
+    return NULL;
+}
+
+/* The envelope has room for one result; here is what was displayed besides. */
+static void write_displays(sk_buffer_t *body, const execution_t *execution, const display_t *image)
+{
+    const char *separator = ",\"displays\":[";
+
+    for (size_t i = 0; i < execution->display_count; i++) {
+        if (&execution->displays[i] != image) {
+            sk_buffer_append_text(body, separator);
+            display_write(&execution->displays[i], body);
+            separator = ",";
+        }
+    }
+    if (separator[1] == '\0') {
+        sk_buffer_append_char(body, ']');
+    }
+}
+
 /* No text is ever null: clients of both families join them without a look. */
 static void write_result(sk_buffer_t *body, const execution_t *execution, const char *name)
 {
+    const display_t *image = find_image(execution);
+
     sk_buffer_append_text(body, "\"stdout\":");
     sk_json_write_string(body, sk_buffer_text(&execution->output), execution->output.size);
     sk_buffer_append_text(body, ",\"stderr\":");
@@ -113,9 +147,12 @@ static void write_result(sk_buffer_t *body, const execution_t *execution, const 
     sk_buffer_append_text(body, "\":");
     if (execution->result.size > 0) {
         sk_buffer_append(body, execution->result.data, execution->result.size);
+    } else if (image != NULL) {
+        display_write(image, body);
     } else {
         sk_buffer_append_text(body, "\"\"");
     }
+    write_displays(body, execution, image);
     sk_buffer_appendf(body, ",\"executionTimeInMilliseconds\":%lld", (long long)execution->ms);
 }
 

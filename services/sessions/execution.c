@@ -11,6 +11,7 @@
  */
 #include "execution.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -70,6 +71,9 @@ static void execution_free(execution_t *execution)
     sk_buffer_fini(&execution->errors);
     sk_buffer_fini(&execution->result);
     sk_buffer_fini(&execution->traceback);
+    for (size_t i = 0; i < execution->display_count; i++) {
+        display_fini(&execution->displays[i]);
+    }
     output_fini(&execution->streams[0]);
     output_fini(&execution->streams[1]);
     sk_free(execution->code);
@@ -255,6 +259,17 @@ void execution_shut_down(execution_t *execution)
     execution_interrupt(execution, CAUSE_SHUTDOWN);
 }
 
+size_t execution_size(const execution_t *execution)
+{
+    size_t size =
+        execution->output.capacity + execution->errors.capacity + execution->result.capacity;
+
+    for (size_t i = 0; i < execution->display_count; i++) {
+        size += execution->displays[i].data.capacity;
+    }
+    return size;
+}
+
 bool execution_on_frame(execution_t *execution, frame_type_t type, const char *payload, size_t size)
 {
     switch (type) {
@@ -263,6 +278,13 @@ bool execution_on_frame(execution_t *execution, frame_type_t type, const char *p
     case FRAME_ERROR:
         execution->raised = true;
         return value_read_error(payload, size, &execution->traceback);
+    case FRAME_DISPLAY:
+        assert(execution->display_count < FRAME_DISPLAYS_MAX); /* frame_read() has counted */
+        if (!display_read(&execution->displays[execution->display_count], payload, size)) {
+            return false;
+        }
+        execution->display_count++;
+        return true;
     case FRAME_DONE:
         for (int i = 0; i < 2; i++) { /* what was written before it is in the pipes by now */
             if (execution->pipes[i] >= 0) {

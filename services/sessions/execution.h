@@ -15,6 +15,7 @@
 
 #include <buffer.h>
 
+#include "display.h"
 #include "output.h"
 #include "worker.h"
 
@@ -59,6 +60,8 @@ struct execution {
     sk_buffer_t output; /* UTF-8 */
     sk_buffer_t errors;
     sk_buffer_t result; /* JSON; empty: no value */
+    display_t displays[FRAME_DISPLAYS_MAX];
+    size_t display_count;
 
     /* the session's */
     execution_t *next;
@@ -105,6 +108,9 @@ void execution_shut_down(execution_t *execution);
 
 /* End it without, or after the loss of, its worker. `why` is one line. */
 void execution_abort(execution_t *execution, outcome_t outcome, const char *why);
+
+/* Bytes that it keeps once it has ended. */
+size_t execution_size(const execution_t *execution);
 
 /* What its worker sent. False if that was no frame of ours: the worker must end. */
 bool execution_on_frame(execution_t *execution, frame_type_t type, const char *payload,

@@ -63,6 +63,7 @@ void frame_reader_open(frame_reader_t *reader, const unsigned char nonce[FRAME_N
 {
     reader->open = true;
     reader->received = 0;
+    reader->displays = 0;
     reader->within = false;
     memcpy(reader->nonce, nonce, FRAME_NONCE_SIZE);
 }
@@ -89,7 +90,7 @@ static const char *frame_check(const frame_reader_t *reader, const header_t *hea
     }
     if (hello ? header->type != FRAME_HELLO
               : header->type != FRAME_RESULT && header->type != FRAME_ERROR &&
-                    header->type != FRAME_DONE) {
+                    header->type != FRAME_DONE && header->type != FRAME_DISPLAY) {
         return "a packet of an unexpected type";
     }
     if (!hello && !reader->open) {
@@ -103,6 +104,10 @@ static const char *frame_check(const frame_reader_t *reader, const header_t *hea
     }
     if (!reader->within && reader->received + header->total > FRAME_EXECUTION_MAX) {
         return "too much in the frames of one execution";
+    }
+    if (!reader->within && header->type == FRAME_DISPLAY &&
+        reader->displays >= FRAME_DISPLAYS_MAX) {
+        return "too many displays in one execution";
     }
     if (header->type == FRAME_DONE && header->total != 0) {
         return "an end with content";
@@ -143,6 +148,7 @@ frame_status_t frame_read(frame_reader_t *reader, const void *packet, size_t siz
         reader->type = (frame_type_t)header.type;
         reader->total = header.total;
         reader->received += header.total;
+        reader->displays += header.type == FRAME_DISPLAY;
     }
     reader->number = header.number;
     sk_buffer_append(&reader->payload, (const unsigned char *)packet + FRAME_HEADER_SIZE, body);

@@ -20,6 +20,7 @@
 #define FRAME_PACKET_MAX    (60 * 1024)
 #define FRAME_TOTAL_MAX     (16u * 1024 * 1024) /* one frame */
 #define FRAME_EXECUTION_MAX (32u * 1024 * 1024) /* all frames of an execution */
+#define FRAME_DISPLAYS_MAX  16                  /* frames of that type in an execution */
 #define FRAME_NONCE_SIZE    16
 
 typedef enum frame_type {
@@ -27,7 +28,8 @@ typedef enum frame_type {
     FRAME_EXEC = 2,   /* host: run this; JSON, with two descriptors */
     FRAME_RESULT = 3, /* worker: {"value": ...} */
     FRAME_ERROR = 4,  /* worker: {"name", "value", "traceback"} */
-    FRAME_DONE = 5    /* worker: the execution has ended; empty */
+    FRAME_DONE = 5,   /* worker: the execution has ended; empty */
+    FRAME_DISPLAY = 6 /* worker: a byte of length, a media type so long, what is displayed */
 } frame_type_t;
 
 /* The bytes of one packet's header; number counts the packets of a frame from 0. */
@@ -42,6 +44,7 @@ typedef struct frame_reader {
     bool open;                             /* an execution is open: nonce below */
     unsigned char nonce[FRAME_NONCE_SIZE]; /* its 128 random bits */
     uint64_t received;                     /* payload announced in this execution */
+    unsigned displays;                     /* begun in this execution */
     frame_type_t type;                     /* of the frame being put together, and then complete */
     uint32_t total;
     unsigned number;

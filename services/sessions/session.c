@@ -207,11 +207,6 @@ void session_remove(session_t *session, const char *why)
 
 /* ---- executions of a session ---- */
 
-static size_t execution_size(const execution_t *execution)
-{
-    return execution->output.capacity + execution->errors.capacity + execution->result.capacity;
-}
-
 /* Keep the newest ones for who asks later, within bounds; the very newest always. */
 static void session_keep(session_t *session, execution_t *execution)
 {

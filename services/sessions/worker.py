@@ -1,8 +1,12 @@
 """The Python that runs inside a sandbox: one process, one session, one execution at a time.
 
 Reads frames from a packet socket, runs their code in one lasting namespace and answers
-with a result or an error, then done. What arrives on descriptors 1 and 2 meanwhile goes
-straight to the host through pipes that come with each execution.
+with what it displayed, a result or an error, then done. What arrives on descriptors 1
+and 2 meanwhile goes straight to the host through pipes that come with each execution.
+
+The build puts the files worker_*.py into this one as texts, since the sandbox gets one
+file, and calls start() with them. Each is compiled when it is first needed, so that a
+session which only computes starts as fast as without them.
 
 User code shares this process, so nothing here is a security measure: the host trusts no
 frame. What is bound to local names at import is bound against accidents, such as a
@@ -26,7 +30,7 @@ import types
 
 HEADER = struct.Struct("<IBBHI16sI")
 MAGIC = 0x314B5753
-HELLO, EXEC, RESULT, ERROR, DONE = 1, 2, 3, 4, 5
+HELLO, EXEC, RESULT, ERROR, DONE, DISPLAY = 1, 2, 3, 4, 5, 6
 PACKET_MAX = 60 * 1024
 NO_NONCE = bytes(16)
 
@@ -35,19 +39,58 @@ TRACEBACK_HEAD = 56 * 1024
 TRACEBACK_TAIL = 8 * 1024
 DEPTH_MAX = 60
 CELLS_KEPT = 256
+DISPLAYS_MAX = 16
+DISPLAY_MAX = 16 * 1024 * 1024 - 256  # of one: its frame holds its media type, too
+DISPLAYED_MAX = 18 * 1024 * 1024  # of all: the rest of what an execution may send is its result's
 RESERVED_DESCRIPTORS = 8
 
-getpid, leave, dup2, close = os.getpid, os._exit, os.dup2, os.close
+getpid, leave, dup2, close, write = os.getpid, os._exit, os.dup2, os.close, os.write
 open_file, TextIOWrapper, FileIO = os.open, io.TextIOWrapper, io.FileIO
 set_limit, get_limit = resource.setrlimit, resource.getrlimit
 set_handler, set_mask = signal.signal, signal.pthread_sigmask
 dumps, loads = json.dumps, json.loads
 format_exception = traceback.TracebackException
-globals().update({name: item for name, item in vars(builtins).items() if name[0] != "_"})
+BUILTINS = {name: item for name, item in vars(builtins).items() if name[0] != "_"}
+globals().update(BUILTINS)
 
 INTERRUPT = {signal.SIGINT}
 COROUTINE = 0x80
 FUTURES = __future__.annotations.compiler_flag  # the one that a cell passes on to the next
+
+
+FORMS = (  # of what a value may show itself as, richest first
+    ("image/png", "_repr_png_"),
+    ("image/jpeg", "_repr_jpeg_"),
+    ("image/svg+xml", "_repr_svg_"),
+    ("text/html", "_repr_html_"),
+    ("text/latex", "_repr_latex_"),
+    ("text/markdown", "_repr_markdown_"),
+    ("application/json", "_repr_json_"),
+)
+BUNDLE = "_repr_mimebundle_"
+FORM_NAMES = (BUNDLE, *(name for _, name in FORMS))
+
+us = sys.modules[__name__]  # user code's __main__ is to be another module
+
+
+class Parts:
+    """Our other files: texts until they are used."""
+
+    def __init__(self, texts):
+        self.texts = texts
+        self.modules = {}
+
+    def __getattr__(self, name):
+        module = self.modules.get(name)
+        if module is None:
+            module = types.ModuleType(name)
+            module.__dict__.update(BUILTINS, worker=us)
+            exec(compile(self.texts[name], "/opt/%s.py" % name, "exec"), module.__dict__)
+            self.modules[name] = module
+        return module
+
+    def files(self):
+        return (__file__, *("/opt/%s.py" % name for name in self.texts))
 
 
 class Packets:
@@ -91,11 +134,57 @@ class Packets:
                 return kind, b"".join(parts), nonce, descriptors
 
 
-class Session:
-    """One namespace and the way code runs in it."""
+class Shown:
+    """What an execution displayed: (media type, bytes), kept until it ends.
+
+    Nothing is sent before that: a thread could send into the midst of another packet, or when
+    the execution is over, and a forked child is not the worker.
+    """
 
     def __init__(self):
         self.pid = getpid()
+        self.clear()
+
+    def clear(self):
+        self.items = []
+        self.size = 0
+        self.left_out = 0
+
+    def add(self, media_type, data):
+        if getpid() != self.pid:
+            complain("display in a child process: only text reaches the answer")
+        elif len(self.items) >= DISPLAYS_MAX:
+            self.left_out += 1
+        elif len(data) > DISPLAY_MAX or self.size + len(data) > DISPLAYED_MAX:
+            complain("display of %d bytes as %s left out: too large" % (len(data), media_type))
+        else:
+            self.items.append((media_type, data))
+            self.size += len(data)
+
+    def room(self):
+        return DISPLAYS_MAX - len(self.items)
+
+    def has_image(self):
+        return any(media_type.startswith("image/") for media_type, _ in self.items)
+
+    def take(self):
+        if self.left_out > 0:
+            complain(
+                "%d displays left out: an execution may have %d" % (self.left_out, DISPLAYS_MAX)
+            )
+        items = self.items
+        self.clear()
+        return items
+
+
+class Session:
+    """One namespace and the way code runs in it."""
+
+    def __init__(self, parts):
+        self.pid = getpid()
+        self.parts = parts
+        self.files = parts.files()
+        self.shown = Shown()
         self.running = False
         self.cell = 0
         self.loop = None
@@ -126,12 +215,7 @@ class Session:
         """Run a cell; (kind, payload): RESULT or ERROR to send, or None for no value."""
         self.cell += 1
         name = "<cell-%d>" % self.cell
-        linecache.cache[name] = (
-            len(code),
-            None,
-            code.splitlines(keepends=True),
-            name,
-        )
+        remember(name, code)
         linecache.cache.pop("<cell-%d>" % (self.cell - CELLS_KEPT), None)
         set_handler(signal.SIGINT, signal.SIG_IGN)  # drops one that came too late for its cell
         set_handler(signal.SIGINT, self.on_interrupt)
@@ -139,7 +223,11 @@ class Session:
             try:
                 self.running = True
                 set_mask(signal.SIG_UNBLOCK, INTERRUPT)
-                return self.answer(self.evaluate(code, name), as_repr)
+                try:
+                    value = self.evaluate(code, name)
+                finally:
+                    self.show_figures()
+                return self.answer(value, as_repr)
             except BaseException as failure:
                 return self.failure(failure)
             finally:
@@ -152,18 +240,27 @@ class Session:
             set_handler(signal.SIGINT, self.on_interrupt)
 
     def evaluate(self, code, name):
-        tree = compile(code, name, "exec", self.flags | ast.PyCF_ONLY_AST, True)
+        finish = None
+        try:
+            tree = compile(code, name, "exec", self.flags | ast.PyCF_ONLY_AST, True)
+        except SyntaxError:
+            tree, finish = self.parts.worker_commands.parse(code, name)
+        try:
+            value = self.run_tree(tree, name)
+        finally:
+            if finish is not None:
+                finish()
+        if value is not None:
+            self.names["_"] = value
+        return value
+
+    def run_tree(self, tree, name):
         last = None
         if tree.body and type(tree.body[-1]) is ast.Expr:
             last = ast.Expression(tree.body.pop().value)
         if tree.body:
             self.execute(tree, name, "exec")
-        if last is None:
-            return None
-        value = self.execute(last, name, "eval")
-        if value is not None:
-            self.names["_"] = value
-        return value
+        return None if last is None else self.execute(last, name, "eval")
 
     def execute(self, tree, name, mode):
         compiled = compile(tree, name, mode, self.flags, True)
@@ -186,18 +283,82 @@ class Session:
             task.cancel()
             raise
 
+    def show_figures(self):
+        """Display the figures that are open, and close them, whatever has happened."""
+        figures = self.parts.modules.get("worker_figures")
+        if figures is not None:
+            figures.show_all(sys.exc_info()[1])
+
     def answer(self, value, as_repr):
-        if value is None and not as_repr:
+        """The result's frame. What is no more than the text of a repr makes way for an image."""
+        kind = type(value)
+        is_plain = value is None or kind in (bool, int, float, str)
+        text = None
+        if not is_plain and any(hasattr(kind, name) for name in FORM_NAMES):
+            is_image, text = self.parts.worker_display.show_value(value)
+            if is_image:
+                return None
+        if value is None and (not as_repr or self.shown.has_image()):
             return None
-        return RESULT, result_json(value, as_repr)
+        if not is_plain and self.shown.has_image() and text is None:
+            if is_json(value, DEPTH_MAX):
+                return RESULT, result_json(value, as_repr)
+            text = describe(value, repr)
+        if text is None:
+            return RESULT, result_json(value, as_repr)
+        if self.shown.has_image():
+            self.shown.add("text/plain", cut_text(text, RESULT_MAX).encode("utf-8", "replace"))
+            return None
+        return RESULT, result_json(text, False)
+
+    def describe_failure(self, failure):
+        return "".join(self.without_our_frames(failure).format())
+
+    def without_our_frames(self, failure):
+        report = format_exception(type(failure), failure, failure.__traceback__)
+        seen, waiting = set(), [report]
+        while waiting:
+            part = waiting.pop()
+            if part is None or id(part) in seen:
+                continue
+            seen.add(id(part))
+            frames = list(part.stack)
+            while frames and (frames[0].filename in self.files or "/asyncio/" in frames[0].filename):
+                del frames[0]
+            part.stack[:] = [frame for frame in frames if frame.filename not in self.files]
+            waiting += [part.__cause__, part.__context__, *(getattr(part, "exceptions", None) or ())]
+        return report
 
     def failure(self, failure):
-        frames = failure.__traceback__
-        while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
-            frames = frames.tb_next
         value = describe(failure, str)  # first: the formatter below swallows an interrupt
-        text = "".join(format_exception(type(failure), failure, frames).format())
-        return ERROR, error_json(type(failure).__name__, value, text)
+        return ERROR, error_json(type(failure).__name__, value, self.describe_failure(failure))
+
+
+def remember(name, code):
+    """Keep a cell's source for tracebacks. Its lines end where Python ends them."""
+    lines = code.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    linecache.cache[name] = (len(code), None, [line + "\n" for line in lines], name)
+
+
+def complain(text, details=""):
+    """A line on the execution's stderr, whatever sys.stderr is."""
+    try:
+        write(2, ("[%s]\n%s" % (text, details)).encode("utf-8", "backslashreplace"))
+    except OSError:
+        pass
+
+
+def display(*objects, raw=False):
+    """Show objects: images come with the answer, of all else the text is printed, too.
+
+    With raw=True each is a dictionary of media types and data.
+    """
+    session.parts.worker_display.display(objects, raw)
+
+
+def __command__(how, text, line):
+    """What a line of a cell that begins with ! or % is turned into."""
+    return session.parts.worker_commands.run(how, text, line)
 
 
 def plain_failure(failure):
@@ -232,7 +393,7 @@ def cut_text(text, limit):
     return "%s\n[%d characters cut]" % (text[:limit], len(text) - limit)
 
 
-def is_plain(value, depth):
+def is_json(value, depth):
     """Is this a value that JSON holds without loss and without surprise?"""
     kind = type(value)
     if kind is str or kind is int or kind is bool or value is None:
@@ -242,10 +403,10 @@ def is_plain(value, depth):
     if depth == 0:
         return False
     if kind is list or kind is tuple:
-        return all(is_plain(item, depth - 1) for item in value)
+        return all(is_json(item, depth - 1) for item in value)
     if kind is dict:
         return all(
-            type(key) is str and is_plain(item, depth - 1) for key, item in value.items()
+            type(key) is str and is_json(item, depth - 1) for key, item in value.items()
         )
     return False
 
@@ -255,7 +416,7 @@ def result_json(value, as_repr):
     kind = type(value)
     if as_repr and (value is None or kind in (bool, int, float, str)):
         value = None if value is None else describe(value, repr)
-    elif kind is not str and is_plain(value, DEPTH_MAX):
+    elif kind is not str and is_json(value, DEPTH_MAX):
         try:
             text = dumps(value)
         except ValueError:  # an integer beyond sys.get_int_max_str_digits()
@@ -268,6 +429,26 @@ def result_json(value, as_repr):
     if value is not None:
         value = cut_text(value, RESULT_MAX)
     return dumps({"value": value}).encode()
+
+
+class Imports:
+    """Notices the import of matplotlib, so that its figures can be shown."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "matplotlib.pyplot":
+            return None
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(name, path, target)
+            if spec is not None and hasattr(spec.loader, "exec_module"):
+                load = spec.loader.exec_module
+
+                def load_and_adapt(module):
+                    load(module)
+                    session.parts.worker_figures.adapt(module)
+
+                spec.loader.exec_module = load_and_adapt
+                return spec
+        return None
 
 
 def open_streams():
@@ -354,18 +535,25 @@ def serve(packets, session):
         if getpid() != session.pid:
             leave(0)  # a child of a bare fork: this loop is its parent's
         reserve(True)
+        for media_type, data in session.shown.take():
+            name = media_type.encode()
+            packets.send(DISPLAY, bytes((len(name),)) + name + data, nonce)
         if answer is not None:
             packets.send(answer[0], answer[1], nonce)
         packets.send(DONE, b"", nonce)
         silence()
 
 
-def main(descriptor, processes, address_space, file_size, descriptors):
+def main(parts, descriptor, processes, address_space, file_size, descriptors):
+    global session
     set_mask(signal.SIG_BLOCK, INTERRUPT)
     os.setpgid(0, 0)  # an interrupt goes to the group: the worker and what its code started
     limit_self(processes, address_space, file_size, descriptors)
     packets = Packets(descriptor)
-    session = Session()
+    session = Session(Parts(parts))
+    builtins.display = display
+    builtins.__command__ = __command__
+    sys.meta_path.insert(0, Imports())
     sys.argv[:] = [""]
     sys.path.insert(0, "")  # the session's own modules; ours are all imported by now
     hello = {"proto": 1, "python": "%d.%d.%d" % sys.version_info[:3], "pid": session.pid}
@@ -378,5 +566,5 @@ def main(descriptor, processes, address_space, file_size, descriptors):
     serve(packets, session)
 
 
-if __name__ == "__main__":
-    main(*(int(text) for text in sys.argv[1:]))
+def start(parts):
+    main(parts, *(int(text) for text in sys.argv[1:]))

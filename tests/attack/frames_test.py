@@ -102,6 +102,41 @@ CASES = (
         "while True: os.write(3, frame(3, body, nonce))",
         is_refused("too much"),
     ),
+    (
+        "a display of no known kind",
+        STEAL + "os.write(3, frame(6, b'\\x09image/xxxdata', nonce))" + HOLD,
+        is_refused("not what it must be"),
+    ),
+    (
+        "a display that closes the answer's quotes",
+        STEAL + "os.write(3, frame(6, b'\\x0dtext/x\",\"a\":\"data', nonce))" + HOLD,
+        is_refused("not what it must be"),
+    ),
+    (
+        "a display shorter than the name of its kind",
+        STEAL + "os.write(3, frame(6, b'\\xffimage/png', nonce))" + HOLD,
+        is_refused("not what it must be"),
+    ),
+    (
+        "a display of nothing",
+        STEAL + "os.write(3, frame(6, b'', nonce))" + HOLD,
+        is_refused("not what it must be"),
+    ),
+    (
+        "a display of two gigabytes",
+        STEAL + "os.write(3, frame(6, b'\\x09image/png', nonce, 0, 1 << 31))" + HOLD,
+        is_refused("too large"),
+    ),
+    (
+        "seventeen displays",
+        STEAL + "for _ in range(17): os.write(3, frame(6, b'\\x09image/pngx', nonce))" + HOLD,
+        is_refused("too many displays"),
+    ),
+    (
+        "a display of its own making",
+        STEAL + "os.write(3, frame(6, b'\\x09image/pngx', nonce))\n'mine'",
+        "mine",
+    ),
     ("a closed socket", "os.close(3)\n'forged'", attack.is_lost),
     ("another file in the socket's place", "os.dup2(1, 3)\n'forged'", attack.is_lost),
     (
@@ -167,6 +202,14 @@ LATE = (
         "def late():\n"
         "    while os.readlink('/proc/self/fd/1') != '/dev/null': pass\n"
         "    os.write(3, frame(5))\n"
+        "threading.Thread(target=late).start()",
+        attack.is_answered,
+    ),
+    (
+        "a display between two calls",
+        "def late():\n"
+        "    while os.readlink('/proc/self/fd/1') != '/dev/null': pass\n"
+        "    os.write(3, frame(6, b'\\x09image/pngx'))\n"
         "threading.Thread(target=late).start()",
         attack.is_answered,
     ),

@@ -36,7 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (status == FRAME_COMPLETE && reader.payload.size != reader.total) {
             abort();
         }
-        if (reader.payload.size > FRAME_TOTAL_MAX || reader.received > FRAME_EXECUTION_MAX) {
+        if (reader.payload.size > FRAME_TOTAL_MAX || reader.received > FRAME_EXECUTION_MAX ||
+            reader.displays > FRAME_DISPLAYS_MAX) {
             abort();
         }
         data += length;

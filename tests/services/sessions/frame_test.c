@@ -200,8 +200,28 @@ static void frames_of_one_execution_have_a_limit_together(void)
     frame_reader_fini(&reader);
 }
 
-TESTS(TEST(frame_in_one_packet_is_complete), TEST(frame_in_many_packets_is_put_together),
-      TEST(execution_of_two_frames_ends_with_done),
+static void displays_of_one_execution_are_counted(void)
+{
+    frame_reader_t reader = open_reader();
+    packet_t packet = make_packet(FRAME_DISPLAY, 0, 1, 1);
+
+    for (int i = 0; i < FRAME_DISPLAYS_MAX; i++) {
+        CHECK_EQ(take(&reader, &packet), FRAME_COMPLETE);
+    }
+    packet = make_packet(FRAME_DISPLAY, 0, FRAME_TOTAL_MAX, 1); /* nothing of it is awaited */
+    CHECK_EQ(take(&reader, &packet), FRAME_VIOLATION);
+    CHECK_STR_CONTAINS(reader.violation, "too many displays");
+    frame_reader_open(&reader, nonce); /* the next execution may display again */
+    packet = make_packet(FRAME_DISPLAY, 0, 2, 1);
+    CHECK_EQ(take(&reader, &packet), FRAME_PARTIAL);
+    packet = make_packet(FRAME_DISPLAY, 1, 2, 1);
+    CHECK_EQ(take(&reader, &packet), FRAME_COMPLETE);
+    CHECK_EQ(reader.displays, 1);
+    frame_reader_fini(&reader);
+}
+
+TESTS(TEST(displays_of_one_execution_are_counted), TEST(frame_in_one_packet_is_complete),
+      TEST(frame_in_many_packets_is_put_together), TEST(execution_of_two_frames_ends_with_done),
       TEST(first_packet_of_a_worker_is_hello_without_nonce),
       TEST(packet_of_another_process_is_a_violation),
       TEST(packet_with_another_nonce_is_a_violation),

@@ -64,6 +64,7 @@ class Execution:
         self.state = body.get("sessionState")
         result = body.get("result") or {}
         self.result = result.get("executionResult")
+        self.displays = result.get("displays", [])
         self.stdout = result.get("stdout")
         self.stderr = result.get("stderr")
         self.ms = result.get("executionTimeInMilliseconds")
