@@ -69,7 +69,7 @@ check-rest:
 	$(call ctest,$(BUILD),-C check -L 'check|bench')
 
 bench:
-	$(needs) run test
+	$(needs) run test bench
 	$(call configure,$(BUILD)) -DSEMKERNEL_TESTS=ON
 	$(call build,$(BUILD))
 	ctest --test-dir $(BUILD) -C bench -L bench --verbose --no-tests=error

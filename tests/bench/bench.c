@@ -21,7 +21,7 @@ static const struct {
     double ns; /* that make one; 0: not a time */
 } units[] = {
     [BENCH_NS] = {"ns", 1},   [BENCH_US] = {"us", 1e3}, [BENCH_MS] = {"ms", 1e6},
-    [BENCH_KIB] = {"KiB", 0}, [BENCH_COUNT] = {"", 0},
+    [BENCH_KIB] = {"KiB", 0}, [BENCH_MIB] = {"MiB", 0}, [BENCH_COUNT] = {"", 0},
 };
 
 static void print_line(const char *name, const char *value, const char *budget, const char *verdict)

@@ -24,7 +24,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum bench_unit { BENCH_NS, BENCH_US, BENCH_MS, BENCH_KIB, BENCH_COUNT } bench_unit_t;
+typedef enum bench_unit {
+    BENCH_NS,
+    BENCH_US,
+    BENCH_MS,
+    BENCH_KIB,
+    BENCH_MIB,
+    BENCH_COUNT
+} bench_unit_t;
 
 typedef struct bench {
     bool is_short;
@@ -56,7 +63,8 @@ double bench_now(void);
 void bench_yardstick(bench_t *bench, const char *name, double ns, double usual_ns);
 
 /* Print and judge one figure. Times are given in nanoseconds whatever the unit
- * they are shown and budgeted in; memory in KiB. Only times are scaled. */
+ * they are shown and budgeted in; memory in the unit
+ * itself. Only times are scaled. */
 void bench_figure(bench_t *bench, const char *name, double value, bench_unit_t unit, double budget);
 
 /* The same for something of which there should be much in a second. */

@@ -222,7 +222,7 @@ static void measure_output(bench_t *bench)
                                "for _ in range(500):\n    assert os.write(1, block) == 1 << 20");
     bench_figure(bench, "500 MiB of output", ns, BENCH_MS, 1000);
     bench_figure(bench, "memory of the server meanwhile",
-                 process_peak_kib(server.serving) - resident, BENCH_KIB, 4096);
+                 (process_peak_kib(server.serving) - resident) / 1024, BENCH_MIB, 4);
     pool_client_close(&client);
     pool_server_stop(&server);
 }

@@ -10,7 +10,7 @@
 #include "bench/pool_server.h"
 #include "bench/pool_visitors.h"
 
-enum { SESSIONS = 256, SESSIONS_SHORT = 16, CALLS = 10000, BARE_KIB = 8 * 1024 };
+enum { SESSIONS = 256, SESSIONS_SHORT = 16, CALLS = 10000 };
 
 static void measure_calls(bench_t *bench, const pool_server_t *server)
 {
@@ -53,9 +53,9 @@ int main(int argc, char **argv)
     measure_calls(&bench, &server);
     pool_server_read_tree(&server, &tree);
     snprintf(name, sizeof(name), "memory of %zu sessions, of each", count);
-    bench_figure(&bench, name, process_tree_share_kib(&tree) / (double)count, BENCH_KIB, BARE_KIB);
-    bench_figure(&bench, "memory of the server", process_resident_kib(server.serving), BENCH_KIB,
-                 64 * 1024);
+    bench_figure(&bench, name, process_tree_share_kib(&tree) / 1024 / (double)count, BENCH_MIB, 8);
+    bench_figure(&bench, "memory of the server", process_resident_kib(server.serving) / 1024,
+                 BENCH_MIB, 16);
     pool_server_stop(&server);
     return bench_end(&bench);
 }
