@@ -65,7 +65,9 @@ static void add_headers(const call_t *call, const execution_t *execution)
     const session_t *session = session_find(call->protocol->pool, call->identifier);
 
     request_add_header(call->request, "operation-id", execution->wish.id);
+    request_note_execution(call->request, execution->wish.id);
     if (session != NULL) {
+        request_note_session(call->request, session_guid(session));
         request_add_header(call->request, "x-ms-session-guid", session_guid(session));
     }
     if (call->new_session) {

@@ -69,14 +69,22 @@
       "take bodies of executions wrapped in properties and flat ones, whatever the api-version") \
     G("Reports") \
     K(SWITCH, verbose,         false, 0, 0, NULL, \
-      "on stderr: what it offers and lacks when it starts, then the life of sessions")
+      "on stderr: what it offers and lacks, then what log-level info shows") \
+    K(CHOICE, log,             LOG_TEXT_LINES, 0, 0, "off|text|json", \
+      "form of the log on stderr, a line for each event; never code, output, tokens or identifiers") \
+    K(CHOICE, log_level,       LOG_WARN, 0, 0, "error|warn|info|debug", \
+      "least severe of what is logged; requests and sessions are info")
 /* clang-format on */
 
-#define CONFIG_TYPE_TEXT               const char *
-#define CONFIG_TYPE_NUMBER             int64_t
-#define CONFIG_TYPE_SIZE               int64_t
-#define CONFIG_TYPE_SWITCH             bool
-#define CONFIG_TYPE_CHOICE             int64_t
+/* In the order of their words in the table. */
+typedef enum log_format { LOG_OFF, LOG_TEXT_LINES, LOG_JSON } log_format_t;
+typedef enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG } log_level_t;
+
+#define CONFIG_TYPE_TEXT   const char *
+#define CONFIG_TYPE_NUMBER int64_t
+#define CONFIG_TYPE_SIZE   int64_t
+#define CONFIG_TYPE_SWITCH bool
+#define CONFIG_TYPE_CHOICE int64_t
 #define CONFIG_NOTHING(title)
 #define CONFIG_FIELD(kind, field, ...) CONFIG_TYPE_##kind field;
 

@@ -56,6 +56,7 @@ execution_t *execution_new_take(const sandbox_plan_t *plan, const execution_wish
         return NULL;
     }
     execution->plan = plan;
+    execution->made_ns = now_ns();
     execution->wish = *wish;
     execution->code = code;
     execution->code_size = code_size;
@@ -316,6 +317,30 @@ void execution_abort(execution_t *execution, outcome_t outcome, const char *why)
 }
 
 /* ---- the end ---- */
+
+const char *execution_end_name(const execution_t *execution)
+{
+    static const char *const causes[] = {
+        [CAUSE_NONE] = NULL,
+        [CAUSE_DEADLINE] = "timeout",
+        [CAUSE_OUTPUT] = "output_limit",
+        [CAUSE_ABANDONED] = "canceled",
+        [CAUSE_SHUTDOWN] = "shutdown",
+    };
+    static const char *const outcomes[] = {
+        [OUTCOME_SUCCEEDED] = "succeeded",     [OUTCOME_FAILED] = "failed",
+        [OUTCOME_CANCELED] = "canceled",       [OUTCOME_BUSY] = "busy",
+        [OUTCOME_NOT_STARTED] = "not_started",
+    };
+
+    if (causes[execution->cause] != NULL) {
+        return causes[execution->cause];
+    }
+    if (execution->outcome == OUTCOME_FAILED && execution->state_lost) {
+        return "lost";
+    }
+    return outcomes[execution->outcome];
+}
 
 static void append_line(sk_buffer_t *text, const char *line)
 {

@@ -55,6 +55,7 @@ struct execution {
     outcome_t outcome;
     bool state_lost; /* the session's variables are gone */
     int64_t ms;
+    int64_t made_ns;    /* monotonic */
     int64_t started_ns; /* monotonic; 0: it never ran */
     int64_t ended_ns;
     sk_buffer_t output; /* UTF-8 */
@@ -111,6 +112,9 @@ void execution_abort(execution_t *execution, outcome_t outcome, const char *why)
 
 /* Bytes that it keeps once it has ended. */
 size_t execution_size(const execution_t *execution);
+
+/* How it has ended, in one word; a literal. */
+const char *execution_end_name(const execution_t *execution);
 
 /* What its worker sent. False if that was no frame of ours: the worker must end. */
 bool execution_on_frame(execution_t *execution, frame_type_t type, const char *payload,

@@ -89,6 +89,9 @@ void file_job_start(file_job_t *job)
     }
     call->new_session = session_find(pool, call->identifier) == NULL;
     session_t *session = session_open(pool, call->identifier);
+    if (session != NULL) {
+        request_note_session(call->request, session_guid(session));
+    }
     if (session == NULL) {
         refuse_session(call);
         job->fail(job);

@@ -53,6 +53,11 @@ int64_t request_arrived_ns(const request_t *request);
 /* REQUEST_ROOM zeroed bytes that are the handler's as long as the request lives. */
 void *request_room(request_t *request);
 
+/* What the log says of it: the operation, a literal; the session's guid; the execution's id. */
+void request_note_operation(request_t *request, const char *operation);
+void request_note_session(request_t *request, const char *guid);
+void request_note_execution(request_t *request, const char *id);
+
 /* In the handler, if it has not answered: `cb` runs with the whole body. A larger one than may be
  * is refused without it. */
 void request_read_body(request_t *request, request_fn cb);

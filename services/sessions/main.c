@@ -32,9 +32,11 @@
 #include "endpoint.h"
 #include "facility.h"
 #include "http.h"
+#include "log.h"
 #include "namespace.h"
 #include "pool.h"
 #include "protocol.h"
+#include "report.h"
 #include "sandbox.h"
 #include "selftest.h"
 #include "supervisor.h"
@@ -54,7 +56,8 @@ typedef struct server {
     http_t *http;   /* NULL before the self-test has passed */
     protocol_t protocol;
     uv_signal_t signals[2];
-    pid_t pid; /* of the process that was started */
+    pid_t pid;            /* of the process that was started */
+    size_t unknown_calls; /* to libseccomp */
     uv_poll_t lifeline;
     bool ending;
     selftest_t *test; /* NULL once it has ended */
@@ -66,15 +69,8 @@ static void server_on_pool_closed(void *data);
 
 static int complain(int exit_status, const failure_t *failure)
 {
-    (void)fprintf(stderr, "semkernel-sessiond: %s\n", failure->text);
+    log_complain(failure->text);
     return exit_status;
-}
-
-static void report(const server_t *server, const char *text, const char *detail)
-{
-    if (server->config.verbose) {
-        (void)fprintf(stderr, "semkernel-sessiond: %s%s\n", text, detail);
-    }
 }
 
 /* ---- end ---- */
@@ -113,7 +109,7 @@ static void server_on_pool_closed(void *data)
 static void server_on_signal(uv_signal_t *handle, int number)
 {
     (void)number;
-    report(handle->data, "ending: a signal asks for it", "");
+    LOG_EVENT(LOG_INFO, "ending", LOG_TEXT("reason", "a signal asks for it"));
     server_end(handle->data, false);
 }
 
@@ -128,7 +124,7 @@ static void server_on_lifeline(uv_poll_t *handle, int status, int events)
         return;
     }
     (void)uv_poll_stop(handle);
-    report(server, "ending: the lifeline was cut", "");
+    LOG_EVENT(LOG_INFO, "ending", LOG_TEXT("reason", "the lifeline was cut"));
     if (server->http != NULL) {
         http_sever(server->http); /* what is aborted now is no answer to anybody's code */
     }
@@ -152,6 +148,14 @@ static bool print_announcement(const server_t *server)
     return printed;
 }
 
+static void server_report(const server_t *server)
+{
+    const report_t report = {&server->config,       &server->facility, pool_python(server->pool),
+                             server->endpoint.path, server->pid,       server->unknown_calls};
+
+    report_start(&report);
+}
+
 static bool server_listen(server_t *server, failure_t *failure)
 {
     const http_options_t options = {&server->loop,
@@ -172,6 +176,7 @@ static bool server_listen(server_t *server, failure_t *failure)
     if (server->http == NULL) {
         return false;
     }
+    server_report(server); /* before it is announced, so that who waits for that has it all */
     if (!print_announcement(server)) {
         return fail(failure, "cannot announce the endpoint on stdout: %s", strerror(errno));
     }
@@ -192,8 +197,6 @@ static void server_on_tested(const failure_t *failure, void *data)
     } else if (!server_listen(server, &own)) {
         server->exit_status = complain(EX_CANTCREAT, &own);
         server_end(server, true);
-    } else {
-        report(server, "the self-test has passed, listening on ", server->endpoint.path);
     }
 }
 
@@ -210,21 +213,12 @@ static int make_file(const char *name, const void *content, size_t size)
 
 static bool server_prepare(server_t *server, failure_t *failure)
 {
-    size_t unknown = 0;
-    char count[32];
-
     server->plan.loop = &server->loop;
     server->plan.config = &server->config;
     server->plan.facility = &server->facility;
-    server->plan.seccomp_file = syscall_filter_program(&unknown, failure);
+    server->plan.seccomp_file = syscall_filter_program(&server->unknown_calls, failure);
     if (server->plan.seccomp_file < 0) {
         return false;
-    }
-    (void)snprintf(count, sizeof(count), "%zu", unknown);
-    report(server, "system calls of the list that this libseccomp does not know: ", count);
-    report(server, "isolation level: ", level_name(server->facility.level));
-    if (server->facility.no_cgroups.text[0] != '\0') {
-        report(server, "", server->facility.no_cgroups.text);
     }
     (void)snprintf(server->plan.memory_reason, sizeof(server->plan.memory_reason),
                    "it used more than %lld MiB of memory",
@@ -350,6 +344,7 @@ int main(int argc, char **argv)
         exit_status = complain(EX_USAGE, &failure);
         break;
     case CONFIG_RUN:
+        log_open(&server.config);
         exit_status = server_main(&server);
         break;
     }

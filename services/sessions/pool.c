@@ -13,6 +13,7 @@
 
 #include <alloc.h>
 
+#include "journal.h"
 #include "slot.h"
 
 #define SPAWN_PAUSE_MS   50
@@ -150,7 +151,7 @@ void pool_on_ready(pool_t *pool, const worker_t *worker)
 
 void pool_on_start_failed(pool_t *pool, const char *why)
 {
-    (void)fprintf(stderr, "semkernel-sessiond: %s\n", why);
+    journal_start_failed(why);
     pool_back_off(pool);
 }
 
@@ -230,6 +231,30 @@ void pool_visit(pool_t *pool, pool_visit_fn visit, void *data)
         pid_t init = slot->session != NULL && slot->worker != NULL ? worker_init(slot->worker) : 0;
         if (init > 0 && worker_was_ready(slot->worker)) {
             visit(slot->worker, init, data);
+        }
+    }
+}
+
+static uint64_t *tally_of(const slot_t *slot, metrics_now_t *now)
+{
+    if (slot->state == SLOT_ENDING) {
+        return &now->workers_ending;
+    }
+    if (slot->worker == NULL || !worker_was_ready(slot->worker)) {
+        return &now->workers_starting;
+    }
+    if (slot->session == NULL) {
+        return &now->workers_warm;
+    }
+    return worker_is_idle(slot->worker) ? &now->workers_idle : &now->workers_busy;
+}
+
+void pool_tally(const pool_t *pool, metrics_now_t *now)
+{
+    now->executions_running = pool->running;
+    for (size_t i = 0; i < pool->slot_count; i++) {
+        if (pool->slots[i].state != SLOT_FREE) {
+            ++*tally_of(&pool->slots[i], now);
         }
     }
 }

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "metrics.h"
 #include "sandbox.h"
 #include "worker.h"
 
@@ -29,6 +30,9 @@ void pool_warm(pool_t *pool);
 
 bool pool_is_closing(const pool_t *pool);
 const char *pool_python(const pool_t *pool); /* version of the sessions' Python; "" if unknown */
+
+/* Count its workers by what they do, and running executions. */
+void pool_tally(const pool_t *pool, metrics_now_t *now);
 
 /* The pool is not closed before everybody who holds it has let go. */
 void pool_hold(pool_t *pool);

@@ -13,6 +13,7 @@
 #include "call.h"
 #include "execute.h"
 #include "file_calls.h"
+#include "metrics_call.h"
 #include "reply.h"
 #include "resource.h"
 
@@ -232,6 +233,17 @@ static void refuse_method(call_t *call)
     refuse(call, 405, "MethodNotAllowed", NULL, "this path takes another method");
 }
 
+/* The session that it is for, if there is one already. */
+static void note_session(call_t *call)
+{
+    const session_t *session =
+        call->identifier == NULL ? NULL : session_find(call->protocol->pool, call->identifier);
+
+    if (session != NULL) {
+        request_note_session(call->request, session_guid(session));
+    }
+}
+
 static void protocol_on_body(request_t *request)
 {
     call_t *call = request_room(request);
@@ -262,6 +274,10 @@ void protocol_handle(request_t *request, void *data)
     call->protocol = data;
     call->request = request;
     call->version = version == NULL ? NULL : find_version(version);
+    if (metrics_are_asked(request)) {
+        metrics_get(call);
+        return;
+    }
     const struct route *route =
         call->version == NULL ? NULL : find_route(call, call->version->family, method);
     if (route == NULL) {
@@ -269,6 +285,8 @@ void protocol_handle(request_t *request, void *data)
     } else if (strcmp(route->method, method) != 0) {
         refuse_method(call);
     } else if (check_identifier(call, route->operand)) {
+        request_note_operation(request, route->pattern);
+        note_session(call);
         call->handle = route->handle;
         if (route->open != NULL) {
             route->open(call);

@@ -3,12 +3,23 @@
  */
 #include "request.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include <alloc.h>
 
+#include "journal.h"
+
 /* ---- life ---- */
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
 
 request_t *request_new(http_t *http, struct MHD_Connection *connection, const char *method,
                        const char *path)
@@ -16,9 +27,7 @@ request_t *request_new(http_t *http, struct MHD_Connection *connection, const ch
     request_t *request = sk_calloc(1, sizeof(*request));
 
     if (request != NULL) {
-        struct timespec now;
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        request->arrived_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+        request->arrived_ns = now_ns();
         request->http = http;
         request->connection = connection;
         request->method = method;
@@ -27,8 +36,18 @@ request_t *request_new(http_t *http, struct MHD_Connection *connection, const ch
     return request;
 }
 
+static void request_tell(const request_t *request)
+{
+    const journal_request_t entry = {
+        request->method,   request->operation, request->status,  now_ns() - request->arrived_ns,
+        request->received, request->sent,      request->session, request->execution};
+
+    journal_request(&entry);
+}
+
 void request_free(request_t *request)
 {
+    request_tell(request);
     request_stop_watching(request);
     if (request->on_hang_up != NULL) {
         request->on_hang_up(request);
@@ -87,6 +106,21 @@ void *request_room(request_t *request)
     return request->room;
 }
 
+void request_note_operation(request_t *request, const char *operation)
+{
+    request->operation = operation;
+}
+
+void request_note_session(request_t *request, const char *guid)
+{
+    (void)snprintf(request->session, sizeof(request->session), "%s", guid);
+}
+
+void request_note_execution(request_t *request, const char *id)
+{
+    (void)snprintf(request->execution, sizeof(request->execution), "%s", id);
+}
+
 void request_stream_body(request_t *request, const body_sink_t *sink)
 {
     request->on_body = sink->end;
@@ -120,6 +154,7 @@ void *request_data(const request_t *request)
 /* Read to the end also when the request is refused: else the client sees no answer. */
 void request_take_part(request_t *request, const char *part, size_t size)
 {
+    request->received += size;
     if (request->response != NULL) {
         sk_buffer_fini(&request->body);
     } else if (request->sink != NULL) {

@@ -25,6 +25,7 @@
 #include "http.h"
 
 #define ANSWER_HEADERS 24
+#define NOTE_MAX       128
 
 struct http {
     http_options_t options;
@@ -59,6 +60,11 @@ struct request {
     answer_header_t headers[ANSWER_HEADERS];
     size_t header_count;
     sk_buffer_t header_values;
+    const char *operation; /* these for the log; NULL or "" if unknown */
+    char session[NOTE_MAX + 1];
+    char execution[NOTE_MAX + 1];
+    uint64_t received; /* of the body */
+    uint64_t sent;
     void *data;
     void (*on_hang_up)(request_t *request);
     uv_poll_t *hang_up_watch; /* while suspended */

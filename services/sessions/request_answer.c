@@ -42,6 +42,8 @@ static struct MHD_Response *make_response(request_t *request, const char *type, 
 {
     size_t size = 0;
     char *content = body == NULL ? NULL : sk_buffer_take(body, &size);
+
+    request->sent = size;
     struct MHD_Response *response =
         content == NULL
             ? MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT)
@@ -87,6 +89,7 @@ void request_answer_source(request_t *request, unsigned status, const char *type
     struct MHD_Response *response =
         MHD_create_response_from_callback(size, SOURCE_BLOCK, request_on_give, request, NULL);
 
+    request->sent = size;
     request->source = *source;
     if (response != NULL) {
         add_headers(request, response, type);
@@ -99,6 +102,10 @@ enum MHD_Result request_queue_answer(request_t *request)
     struct MHD_Response *response = request->response;
 
     request->response = NULL;
+    if (response == NULL || request->http->severed) {
+        request->sent = 0;
+        request->status = 0;
+    }
     if (response == NULL) { /* memory ran out: the connection is closed */
         return MHD_NO;
     }

@@ -16,6 +16,7 @@
 #include <alloc.h>
 
 #include "guid.h"
+#include "journal.h"
 #include "slot.h"
 
 #define QUEUE_MAX         64
@@ -96,7 +97,7 @@ static void session_seat(session_t *session)
         session_turn(session);
         session_tell_seated(session, session);
     } else if (failure.text[0] != '\0') {
-        (void)fprintf(stderr, "semkernel-sessiond: %s\n", failure.text);
+        journal_start_failed(failure.text);
         session_give_up(session, failure.text);
     }
 }
@@ -126,6 +127,7 @@ session_t *session_open(pool_t *pool, const char *identifier)
     sessions->count++;
     session_touch(session);
     session->created = session->used;
+    journal_session_made(session->guid);
     return session;
 }
 
@@ -185,8 +187,8 @@ void session_remove(session_t *session, const char *why)
         }
     }
     sessions->count--;
+    journal_session_removed(session->guid, why);
     if (session->slot != NULL) {
-        slot_report(session->slot, "session removed", why);
         slot_end(session->slot, why);
     }
     if (session->current != NULL) {
@@ -240,6 +242,22 @@ static void session_tell_restart(session_t *session, execution_t *execution)
     session->restarted = false;
 }
 
+static void session_tell_journal(const session_t *session, const execution_t *execution)
+{
+    const bool ran = execution->started_ns != 0;
+    const journal_execution_t entry = {
+        execution->wish.id,
+        session->guid,
+        execution_end_name(execution),
+        ran ? execution->started_ns - execution->made_ns : -1,
+        ran ? execution->ended_ns - execution->started_ns : -1,
+        execution->streams[0].total,
+        execution->streams[1].total,
+    };
+
+    journal_execution(&entry);
+}
+
 static void session_on_execution_end(execution_t *execution, void *data)
 {
     session_t *session = data;
@@ -259,6 +277,7 @@ static void session_on_execution_end(execution_t *execution, void *data)
             }
         }
     }
+    session_tell_journal(session, execution);
     session_keep(session, execution);
     if (session->removed) {
         return;

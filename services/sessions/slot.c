@@ -9,8 +9,10 @@
  */
 #include "slot.h"
 
-#include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
+
+#include "journal.h"
 
 static void slot_on_ready(worker_t *worker, void *data);
 static void slot_on_frame(worker_t *worker, frame_type_t type, const char *payload, size_t size,
@@ -19,12 +21,12 @@ static void slot_on_gone(worker_t *worker, void *data);
 
 static const worker_events_t slot_events = {slot_on_ready, slot_on_frame, slot_on_gone};
 
-void slot_report(const slot_t *slot, const char *what, const char *why)
+static int64_t now_ns(void)
 {
-    if (pool_plan(slot->pool)->config->verbose) {
-        (void)fprintf(stderr, "semkernel-sessiond: slot %u: %s%s%s\n", slot->number, what,
-                      why == NULL ? "" : ": ", why == NULL ? "" : why);
-    }
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 bool slot_is_warm(const slot_t *slot)
@@ -43,6 +45,7 @@ bool slot_start(slot_t *slot, failure_t *failure)
     slot->mounted = true;
     /* The session owns its directory and may have shut itself out, and with it the next worker. */
     (void)chmod(slot->place.data, 0700);
+    slot->started_ns = now_ns();
     slot->worker = worker_start(plan, &slot->place, &slot_events, slot, failure);
     if (slot->worker == NULL) {
         return false;
@@ -55,7 +58,7 @@ static void slot_on_ready(worker_t *worker, void *data)
 {
     slot_t *slot = data;
 
-    slot_report(slot, "worker ready", NULL);
+    journal_worker_ready(slot->number, now_ns() - slot->started_ns);
     if (slot->session != NULL) {
         session_on_ready(slot->session);
     }
@@ -68,7 +71,7 @@ static void slot_on_frame(worker_t *worker, frame_type_t type, const char *paylo
     slot_t *slot = data;
 
     if (slot->session != NULL && !session_on_frame(slot->session, type, payload, size)) {
-        worker_kill(worker, "a frame that is not what it must be");
+        worker_violate(worker, "a frame that is not what it must be");
     }
 }
 
@@ -109,7 +112,8 @@ static void slot_on_gone(worker_t *worker, void *data)
 {
     slot_t *slot = data;
 
-    slot_report(slot, "worker gone", worker_reason(worker));
+    journal_worker_gone(slot->number, slot->session == NULL ? NULL : session_guid(slot->session),
+                        worker_reason(worker), worker_has_violated(worker));
     if (slot->session != NULL && worker_was_ready(worker)) {
         slot->worker = NULL;
         if (session_on_worker_gone(slot->session, worker)) {

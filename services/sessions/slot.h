@@ -20,6 +20,7 @@ typedef struct slot {
     pool_t *pool;
     place_t place;
     bool mounted;
+    int64_t started_ns; /* the worker; monotonic */
     worker_t *worker;   /* NULL in a free slot */
     session_t *session; /* NULL: warm, or ending */
 } slot_t;
@@ -69,8 +70,5 @@ void pool_check_closed(pool_t *pool);
 void sessions_seat_oldest(session_table_t *sessions);
 /* End those that run nothing, or with `at_once` all; interrupt what the others run. */
 void sessions_end(session_table_t *sessions, bool at_once, const char *why);
-
-/* With --verbose: something in the life of a slot, on stderr. */
-void slot_report(const slot_t *slot, const char *what, const char *why);
 
 #endif /* SESSIONS_SLOT_PRIVATE_H */

@@ -47,6 +47,7 @@ struct worker {
     int control;
     int process; /* pidfd of the worker; -1 before hello */
     pid_t pid;
+    bool violated;
     bool was_ready;
     const char *reason; /* static text */
     uv_poll_t control_watch;
@@ -170,7 +171,7 @@ static void worker_take(worker_t *worker, const void *packet, size_t size, pid_t
     case FRAME_PARTIAL:
         return;
     case FRAME_VIOLATION:
-        worker_kill(worker, worker->reader.violation);
+        worker_violate(worker, worker->reader.violation);
         return;
     case FRAME_COMPLETE:
         break;
@@ -370,6 +371,17 @@ void worker_kill(worker_t *worker, const char *reason)
     if (worker->sandbox != NULL) {
         sandbox_kill(worker->sandbox);
     }
+}
+
+void worker_violate(worker_t *worker, const char *reason)
+{
+    worker->violated = worker->violated || worker->state != WORKER_ENDING;
+    worker_kill(worker, reason);
+}
+
+bool worker_has_violated(const worker_t *worker)
+{
+    return worker->violated;
 }
 
 static void worker_on_close(uv_handle_t *handle)

@@ -55,6 +55,9 @@ bool worker_lost_memory(worker_t *worker);
 /* End it for this reason, a text that outlives the worker; on_gone follows. The first reason
  * stands. */
 void worker_kill(worker_t *worker, const char *reason);
+/* The same, because it broke a rule of the protocol. */
+void worker_violate(worker_t *worker, const char *reason);
+bool worker_has_violated(const worker_t *worker);
 
 const char *worker_python(const worker_t *worker); /* version, "3.11.2"; "" before it is ready */
 pid_t worker_init(const worker_t *worker);         /* of its sandbox; 0 if unknown */

@@ -204,12 +204,6 @@ class Start(unittest.TestCase):
             self.assertTrue(stat.S_ISSOCK(os.stat(announcement["socket"]).st_mode))
             self.assertEqual(server.complaint(), "")
 
-    def test_verbose_reports_on_stderr(self):
-        with pool.Pool("--verbose") as server:
-            server.run("1")
-            self.assertIn("isolation level: " + server.level, server.complaint())
-            self.assertIn("self-test has passed", server.complaint())
-
     def test_help_names_every_flag_and_version_is_that_of_the_project(self):
         code, _, text = run_program("--help")
         self.assertEqual(code, 0)
