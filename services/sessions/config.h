@@ -43,6 +43,11 @@
       "N", "sessions at a time (8 at level full, else 4)") \
     K(NUMBER, warm_min,        2, 0, 32, "N", "started workers kept ready for new sessions") \
     K(NUMBER, cooldown,        300, 1, 3600, "SECONDS", "remove a session that was not used for so long") \
+    K(CHOICE, background,      BACKGROUND_FREEZE, 0, 0, "freeze|run|kill", \
+      "processes and threads that an execution leaves behind are stopped until the next one, go on, or " \
+      "are killed, and the threads stopped") \
+    K(NUMBER, freeze_after,    500, 0, 3600000, \
+      "MILLISECONDS", "stop them so long after the execution, so that a next one finds them awake") \
     K(NUMBER, timeout,         60, 1, 220, "SECONDS", "time of an execution whose request names none") \
     K(NUMBER, queue_wait,      20, 0, 200, \
       "SECONDS", "wait behind other calls of the same session before 429") \
@@ -79,6 +84,7 @@
 /* In the order of their words in the table. */
 typedef enum log_format { LOG_OFF, LOG_TEXT_LINES, LOG_JSON } log_format_t;
 typedef enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG } log_level_t;
+typedef enum background { BACKGROUND_FREEZE, BACKGROUND_RUN, BACKGROUND_KILL } background_t;
 
 #define CONFIG_TYPE_TEXT   const char *
 #define CONFIG_TYPE_NUMBER int64_t

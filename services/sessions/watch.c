@@ -112,7 +112,9 @@ static void add_target(worker_t *worker, pid_t init, void *data)
 {
     watch_t *watch = data;
 
-    watch->targets[watch->count++] = (target_t){worker, init, false};
+    if (worker_may_have_grown(worker)) {
+        watch->targets[watch->count++] = (target_t){worker, init, false};
+    }
 }
 
 static void watch_on_timer(uv_timer_t *timer)

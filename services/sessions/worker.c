@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -27,6 +28,9 @@
 #include <alloc.h>
 #include <json.h>
 
+#include "freeze.h"
+#include "processes.h"
+
 #define START_MS         10000
 #define PACKETS_PER_TURN 64
 
@@ -34,7 +38,13 @@
 #define SO_PASSRIGHTS 83
 #endif
 
-typedef enum worker_state { WORKER_STARTING, WORKER_IDLE, WORKER_BUSY, WORKER_ENDING } state_t;
+typedef enum worker_state {
+    WORKER_STARTING,
+    WORKER_IDLE,
+    WORKER_BUSY,
+    WORKER_CLEARING, /* it is done; what its execution has left is being killed */
+    WORKER_ENDING
+} state_t;
 
 struct worker {
     state_t state;
@@ -48,6 +58,9 @@ struct worker {
     int process; /* pidfd of the worker; -1 before hello */
     pid_t pid;
     bool violated;
+    int number; /* of the worker inside the sandbox */
+    freeze_t freeze;
+    bool rested; /* it was frozen already when worker_may_have_grown() was asked */
     bool was_ready;
     const char *reason; /* static text */
     uv_poll_t control_watch;
@@ -65,7 +78,11 @@ struct worker {
 
 static void worker_on_start_timer(uv_timer_t *timer);
 static void worker_on_readable(uv_poll_t *handle, int status, int events);
+static void worker_on_frozen(void *data);
+static void worker_on_freeze_failed(void *data);
 static void worker_on_sandbox_gone(sandbox_t *sandbox, void *data);
+
+static const freeze_events_t freeze_events = {worker_on_frozen, worker_on_freeze_failed};
 
 static void worker_enter(worker_t *worker, state_t state)
 {
@@ -122,7 +139,8 @@ worker_t *worker_start(const sandbox_plan_t *plan, const place_t *place,
     }
     worker->control_watch.data = worker;
     worker->start_timer.data = worker;
-    worker->closing = 2;
+    worker->closing = 3;
+    freeze_init(&worker->freeze, plan->loop, &freeze_events, worker);
     if (uv_timer_init(plan->loop, &worker->start_timer) != 0 ||
         uv_timer_start(&worker->start_timer, worker_on_start_timer, START_MS, 0) != 0 ||
         uv_poll_init(plan->loop, &worker->control_watch, worker->control) != 0 ||
@@ -144,6 +162,7 @@ static void worker_meet(worker_t *worker, pid_t sender)
 {
     sk_json_span_t root;
     sk_json_span_t value;
+    int64_t number = 0;
     size_t size = 0;
 
     if (sk_json_scan(worker->reader.payload.data, worker->reader.payload.size, NULL, &root, NULL) ==
@@ -151,9 +170,13 @@ static void worker_meet(worker_t *worker, pid_t sender)
         sk_json_member(&root, "python", &value) && value.type == SK_JSON_STRING &&
         value.size < sizeof(worker->python)) {
         size = sk_json_string_decode(&value, worker->python);
+        if (sk_json_member(&root, "pid", &value)) {
+            (void)sk_json_integer(&value, &number);
+        }
     }
     worker->process = (int)syscall(SYS_pidfd_open, sender, 0);
-    if (size == 0 || worker->process < 0) {
+    worker->number = (int)number;
+    if (size == 0 || number <= PROCESS_INIT || number > INT_MAX || worker->process < 0) {
         worker_kill(worker, "its first words were not understood");
         return;
     }
@@ -163,6 +186,52 @@ static void worker_meet(worker_t *worker, pid_t sender)
     (void)uv_timer_stop(&worker->start_timer);
     worker_enter(worker, WORKER_IDLE);
     worker->events->on_ready(worker, worker->data);
+}
+
+/* Its execution is done: what becomes of whatever that has left? False: nothing else may happen
+ * to it before worker_on_frozen(). */
+static bool worker_rest(worker_t *worker)
+{
+    const config_t *config = worker->plan->config;
+    const pid_t init = worker_init(worker);
+
+    worker_enter(worker, WORKER_IDLE);
+    switch ((background_t)config->background) {
+    case BACKGROUND_RUN:
+        break;
+    case BACKGROUND_FREEZE:
+        freeze_start(&worker->freeze, init, &worker->place->group, 0,
+                     (uint64_t)config->freeze_after);
+        break;
+    case BACKGROUND_KILL:
+        worker_enter(worker, WORKER_CLEARING);
+        freeze_start(&worker->freeze, init, &worker->place->group, worker->number, 0);
+        return false;
+    }
+    return true;
+}
+
+static void worker_on_frozen(void *data)
+{
+    worker_t *worker = data;
+
+    if (worker->state == WORKER_CLEARING) {
+        worker_enter(worker, WORKER_IDLE);
+        worker->events->on_frame(worker, FRAME_DONE, "", 0, worker->data);
+    }
+}
+
+static void worker_on_freeze_failed(void *data)
+{
+    worker_kill(data, "its processes could not be stopped between two executions");
+}
+
+bool worker_may_have_grown(worker_t *worker)
+{
+    const bool rested = worker->rested;
+
+    worker->rested = freeze_is_frozen(&worker->freeze);
+    return !rested || !worker->rested;
 }
 
 static void worker_take(worker_t *worker, const void *packet, size_t size, pid_t sender)
@@ -185,8 +254,10 @@ static void worker_take(worker_t *worker, const void *packet, size_t size, pid_t
     size_t total = worker->reader.payload.size;
     if (type == FRAME_DONE) {
         frame_reader_close(&worker->reader);
-        worker_enter(worker, WORKER_IDLE);
         payload = "";
+        if (!worker_rest(worker)) {
+            return;
+        }
     }
     worker->events->on_frame(worker, type, payload, total, worker->data);
 }
@@ -330,6 +401,8 @@ bool worker_execute(worker_t *worker, const worker_order_t *order)
     worker->files[0] = order->output;
     worker->files[1] = order->errors;
     frame_reader_open(&worker->reader, nonce);
+    worker->rested = false;
+    freeze_thaw(&worker->freeze);
     worker_enter(worker, WORKER_BUSY);
     worker_send(worker);
     if (worker->packets_sent == 0) { /* an empty socket takes a first packet, or it is dead */
@@ -371,6 +444,7 @@ void worker_kill(worker_t *worker, const char *reason)
     if (worker->sandbox != NULL) {
         sandbox_kill(worker->sandbox);
     }
+    freeze_stop(&worker->freeze);
 }
 
 void worker_violate(worker_t *worker, const char *reason)
@@ -414,6 +488,7 @@ static void worker_on_sandbox_gone(sandbox_t *sandbox, void *data)
     }
     uv_close((uv_handle_t *)&worker->control_watch, worker_on_close);
     uv_close((uv_handle_t *)&worker->start_timer, worker_on_close);
+    freeze_close(&worker->freeze, worker_on_close, worker);
 }
 
 const char *worker_python(const worker_t *worker)

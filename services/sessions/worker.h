@@ -45,6 +45,9 @@ typedef struct worker_order {
 /* Open an execution. False if it could not be begun: then the worker is being ended. */
 bool worker_execute(worker_t *worker, const worker_order_t *order);
 
+/* Can it have more memory than when this was asked before? Not if it was frozen ever since. */
+bool worker_may_have_grown(worker_t *worker);
+
 /* SIGINT to the worker and the processes that its code has started. */
 void worker_interrupt(worker_t *worker);
 
