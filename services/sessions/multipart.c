@@ -187,12 +187,18 @@ bool multipart_init(multipart_t *multipart, const char *content_type,
                     void (*take)(const char *bytes, size_t size, void *data), void *data)
 {
     static const char type[] = "multipart/form-data";
+    static const char json[] = "application/json";
     sk_buffer_t boundary = SK_BUFFER_INIT;
 
     memset(multipart, 0, sizeof(*multipart));
     multipart->take = take;
     multipart->data = data;
     multipart->matched = 2; /* the first boundary may stand at the very beginning */
+    if (content_type != NULL && strncasecmp(content_type, json, sizeof(json) - 1) == 0) {
+        multipart->state = MULTIPART_UNTOLD;
+        return true;
+    }
+    multipart->state = MULTIPART_BEFORE;
     bool right = content_type != NULL && strncasecmp(content_type, type, sizeof(type) - 1) == 0 &&
                  find_parameter(content_type, strlen(content_type), "boundary", &boundary) &&
                  boundary.size > 0 && boundary.size <= MULTIPART_BOUNDARY_MAX &&
@@ -210,6 +216,30 @@ void multipart_fini(multipart_t *multipart)
 {
     sk_buffer_fini(&multipart->headers);
     sk_buffer_fini(&multipart->filename);
+}
+
+/* The first line: two hyphens and the boundary that nobody has told. */
+static size_t read_untold(multipart_t *multipart, const char *bytes, size_t size)
+{
+    sk_buffer_t *line = &multipart->headers;
+    size_t at = 0;
+
+    while (at < size && multipart->state == MULTIPART_UNTOLD) {
+        sk_buffer_append_char(line, bytes[at++]);
+        if (line->failed || line->size > MULTIPART_BOUNDARY_MAX + 4 ||
+            (line->size <= 2 && bytes[at - 1] != '-')) {
+            (void)fault(multipart, "a file comes as multipart/form-data, and the content type "
+                                   "names a boundary");
+        } else if (line->size > 5 && memcmp(line->data + line->size - 2, "\r\n", 2) == 0) {
+            memcpy(multipart->delimiter, "\r\n", 2);
+            memcpy(multipart->delimiter + 2, line->data, line->size - 2);
+            multipart->delimiter_size = line->size;
+            multipart->matched = 0;
+            multipart->state = MULTIPART_HEADERS;
+            sk_buffer_clear(line);
+        }
+    }
+    return at;
 }
 
 static void give(multipart_t *multipart, const char *bytes, size_t size)
@@ -303,6 +333,9 @@ bool multipart_read(multipart_t *multipart, const char *bytes, size_t size)
 
     while (at < size && multipart->state != MULTIPART_DONE) {
         switch (multipart->state) {
+        case MULTIPART_UNTOLD:
+            at += read_untold(multipart, bytes + at, size - at);
+            break;
         case MULTIPART_CLOSING:
             at += read_closing(multipart, bytes + at, size - at);
             break;

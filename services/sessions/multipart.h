@@ -17,6 +17,7 @@
 #define MULTIPART_HEADERS_MAX  (16 * 1024) /* of one part */
 
 typedef enum multipart_state {
+    MULTIPART_UNTOLD,  /* the first boundary: learnt from the body itself */
     MULTIPART_BEFORE,  /* the first boundary: skipped */
     MULTIPART_CLOSING, /* behind a boundary: its line's end, or two hyphens */
     MULTIPART_HEADERS,
@@ -41,7 +42,9 @@ typedef struct multipart {
     void *data;
 } multipart_t;
 
-/* False if the content type is not multipart/form-data with a boundary. */
+/* False if the content type is not multipart/form-data with a boundary. There is one client
+ * (semantic-kernel for Python) that says application/json of a form, once it has executed
+ * something; then the body's first line is taken for the boundary. */
 bool multipart_init(multipart_t *multipart, const char *content_type,
                     void (*take)(const char *bytes, size_t size, void *data), void *data);
 void multipart_fini(multipart_t *multipart);

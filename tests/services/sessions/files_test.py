@@ -186,6 +186,16 @@ class Files(unittest.TestCase):
         self.assertEqual(self.download("a.txt").body, b"y")
         self.assertEqual(self.upload(b"z", headers=b"Content-Type: text/plain\r\n").status, 200)
 
+    def test_a_form_that_calls_itself_json_is_taken_for_what_it_is(self):
+        for kind in ("application/json", "application/json; charset=utf-8"):
+            answer = self.call("POST", "/files", body=form(b"\r\n--bo\r\nx"), headers={"Content-Type": kind})
+            self.assertEqual(answer.status, 200, answer.body)
+            self.assertEqual(self.download("a.txt").body, b"\r\n--bo\r\nx")
+        end = ("--%s--\r\n" % BOUND).encode()
+        for body in (b"", b"{}", b'{"a":1}', b"--", b"--\r\n\r\n", b"--" + b"x" * 300 + b"\r\n", b"-x\r\n", end):
+            answer = self.call("POST", "/files", body=body, headers={"Content-Type": "application/json"})
+            self.assert_error(answer, 400, "SessionRequestValidationFailed")
+
     def test_content_that_looks_like_a_boundary_is_content(self):
         mark = b"\r\n--" + BOUND.encode()
         nearly = (mark[:-1], b"\r" + mark[:-1] + b"\r\r\n--", b"--" + mark[4:])
