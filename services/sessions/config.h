@@ -19,6 +19,8 @@
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
 
+#define PREIMPORT_DEFAULT "numpy,matplotlib.pyplot"
+
 #define BY_LEVEL (-1) /* not set: facility_find() chooses */
 
 /* G: the title of those that follow. K: kind, field, default, smallest, largest, unit or words to
@@ -42,6 +44,9 @@
     K(NUMBER, max_sessions,    BY_LEVEL, 1, 256, \
       "N", "sessions at a time (8 at level full, else 4)") \
     K(NUMBER, warm_min,        2, 0, 32, "N", "started workers kept ready for new sessions") \
+    K(TEXT,   preimport,       NULL, 0, 0, \
+      "MODULES", "what these import before a session comes, with commas, or none (default: " \
+      PREIMPORT_DEFAULT ", if a session may have 256M of memory)") \
     K(NUMBER, cooldown,        300, 1, 3600, "SECONDS", "remove a session that was not used for so long") \
     K(CHOICE, background,      BACKGROUND_FREEZE, 0, 0, "freeze|run|kill", \
       "processes and threads that an execution leaves behind are stopped until the next one, go on, or " \

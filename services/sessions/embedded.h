@@ -10,5 +10,7 @@ extern const unsigned char embedded_worker[];
 extern const size_t embedded_worker_size;
 extern const unsigned char embedded_selftest[];
 extern const size_t embedded_selftest_size;
+extern const unsigned char embedded_survey[];
+extern const size_t embedded_survey_size;
 
 #endif /* SESSIONS_EMBEDDED_PRIVATE_H */

@@ -75,6 +75,27 @@ void frame_reader_close(frame_reader_t *reader)
     sk_buffer_fini(&reader->payload);
 }
 
+/* The same for the answer to FRAME_WARM, which the host's next order may have crossed. */
+static const char *frame_check_warm(const frame_reader_t *reader, const header_t *header,
+                                    size_t body)
+{
+    static const unsigned char no_nonce[FRAME_NONCE_SIZE];
+
+    if (!reader->warming) {
+        return "a packet of an unexpected type";
+    }
+    if (memcmp(header->nonce, no_nonce, FRAME_NONCE_SIZE) != 0) {
+        return "a packet with a wrong nonce";
+    }
+    if (reader->within || header->number != 0) {
+        return "a packet out of order";
+    }
+    if (header->total > FRAME_WARM_MAX || body != header->total) {
+        return "a packet of the wrong size";
+    }
+    return NULL;
+}
+
 /* The reason why this packet must not be; NULL if it may. */
 static const char *frame_check(const frame_reader_t *reader, const header_t *header, size_t body,
                                pid_t sender)
@@ -87,6 +108,9 @@ static const char *frame_check(const frame_reader_t *reader, const header_t *hea
     }
     if (header->magic != FRAME_MAGIC || header->flags != 0 || header->reserved != 0) {
         return "a packet with a malformed header";
+    }
+    if (!hello && header->type == FRAME_WARM) {
+        return frame_check_warm(reader, header, body);
     }
     if (hello ? header->type != FRAME_HELLO
               : header->type != FRAME_RESULT && header->type != FRAME_ERROR &&
@@ -149,6 +173,7 @@ frame_status_t frame_read(frame_reader_t *reader, const void *packet, size_t siz
         reader->total = header.total;
         reader->received += header.total;
         reader->displays += header.type == FRAME_DISPLAY;
+        reader->warming = reader->warming && header.type != FRAME_WARM;
     }
     reader->number = header.number;
     sk_buffer_append(&reader->payload, (const unsigned char *)packet + FRAME_HEADER_SIZE, body);

@@ -21,15 +21,19 @@
 #define FRAME_TOTAL_MAX     (16u * 1024 * 1024) /* one frame */
 #define FRAME_EXECUTION_MAX (32u * 1024 * 1024) /* all frames of an execution */
 #define FRAME_DISPLAYS_MAX  16                  /* frames of that type in an execution */
+#define FRAME_WARM_MAX      (8 * 1024)
 #define FRAME_NONCE_SIZE    16
 
 typedef enum frame_type {
-    FRAME_HELLO = 1,  /* worker: ready; JSON */
-    FRAME_EXEC = 2,   /* host: run this; JSON, with two descriptors */
-    FRAME_RESULT = 3, /* worker: {"value": ...} */
-    FRAME_ERROR = 4,  /* worker: {"name", "value", "traceback"} */
-    FRAME_DONE = 5,   /* worker: the execution has ended; empty */
-    FRAME_DISPLAY = 6 /* worker: a byte of length, a media type so long, what is displayed */
+    FRAME_HELLO = 1,   /* worker: ready; JSON */
+    FRAME_EXEC = 2,    /* host: run this; JSON, with two descriptors */
+    FRAME_RESULT = 3,  /* worker: {"value": ...} */
+    FRAME_ERROR = 4,   /* worker: {"name", "value", "traceback"} */
+    FRAME_DONE = 5,    /* worker: the execution has ended; empty */
+    FRAME_DISPLAY = 6, /* worker: length of a media type in a byte, this, what is displayed */
+    /* host: be ready sooner; {"modules":[..],"fonts":name}, and a descriptor if there is a name;
+     * worker: once, before the next execution's frames, no nonce: {"missing":[..],"all":bool} */
+    FRAME_WARM = 7
 } frame_type_t;
 
 /* The bytes of one packet's header; number counts the packets of a frame from 0. */
@@ -42,6 +46,7 @@ typedef enum frame_status { FRAME_PARTIAL, FRAME_COMPLETE, FRAME_VIOLATION } fra
 typedef struct frame_reader {
     pid_t sender;                          /* the only process that may send; 0: any, and hello */
     bool open;                             /* an execution is open: nonce below */
+    bool warming;                          /* the answer to FRAME_WARM is still to come */
     unsigned char nonce[FRAME_NONCE_SIZE]; /* its 128 random bits */
     uint64_t received;                     /* payload announced in this execution */
     unsigned displays;                     /* begun in this execution */

@@ -80,6 +80,12 @@ void journal_worker_ready(unsigned slot, int64_t ns)
     LOG_EVENT(LOG_DEBUG, "worker_ready", LOG_NUMBER("slot", slot), LOG_MS("ms", ns));
 }
 
+void journal_worker_warm(unsigned slot, int64_t ns, bool all, const char *missing)
+{
+    LOG_EVENT(LOG_INFO, "worker_warm", LOG_NUMBER("slot", slot), LOG_MS("ms", ns),
+              LOG_TEXT("imports", all ? "all" : "some"), LOG_TEXT("missing", missing));
+}
+
 void journal_worker_gone(unsigned slot, const char *session, const char *why, bool violated)
 {
     metrics_add_split(SPLIT_WORKER_ENDS, violated ? "violation" : word_of(why));

@@ -40,6 +40,8 @@ void journal_session_made(const char *session);
 void journal_session_removed(const char *session, const char *why);
 
 void journal_worker_ready(unsigned slot, int64_t ns);
+/* `all`: nothing was left out for an execution that came. `missing`: modules there are not. */
+void journal_worker_warm(unsigned slot, int64_t ns, bool all, const char *missing);
 /* `session` NULL: it had none. `why` NULL: it ended by itself. */
 void journal_worker_gone(unsigned slot, const char *session, const char *why, bool violated);
 void journal_start_failed(const char *why);

@@ -35,6 +35,7 @@
 #include "log.h"
 #include "namespace.h"
 #include "pool.h"
+#include "preimport.h"
 #include "protocol.h"
 #include "report.h"
 #include "sandbox.h"
@@ -52,6 +53,7 @@ typedef struct server {
     uv_loop_t loop;
     sandbox_plan_t plan;
     pool_t *pool;
+    survey_t *survey;
     watch_t *watch; /* NULL where control groups limit memory */
     http_t *http;   /* NULL before the self-test has passed */
     protocol_t protocol;
@@ -84,6 +86,7 @@ static void server_end(server_t *server, bool at_once)
     if (server->test != NULL) {
         selftest_cancel(server->test); /* server_on_tested() comes back here */
     } else {
+        survey_cancel(server->survey);
         pool_close(server->pool, at_once, server_on_pool_closed, server);
     }
 }
@@ -171,6 +174,7 @@ static bool server_listen(server_t *server, failure_t *failure)
     }
     server->protocol.plan = &server->plan;
     server->protocol.pool = server->pool;
+    server->protocol.survey = server->survey;
     (void)clock_gettime(CLOCK_REALTIME, &server->protocol.started);
     server->http = http_start(&options, failure);
     if (server->http == NULL) {
@@ -197,6 +201,8 @@ static void server_on_tested(const failure_t *failure, void *data)
     } else if (!server_listen(server, &own)) {
         server->exit_status = complain(EX_CANTCREAT, &own);
         server_end(server, true);
+    } else if (preimport_is_wanted(&server->config)) {
+        survey_start(server->survey); /* else when somebody asks for what it finds */
     }
 }
 
@@ -228,7 +234,8 @@ static bool server_prepare(server_t *server, failure_t *failure)
         return fail(failure, "cannot keep the worker program: %s", strerror(errno));
     }
     server->pool = pool_new(&server->plan);
-    return server->pool != NULL || fail(failure, "cannot start: out of memory");
+    server->survey = server->pool == NULL ? NULL : survey_new(&server->plan, server->pool);
+    return server->survey != NULL || fail(failure, "cannot start: out of memory");
 }
 
 static void server_watch_end(server_t *server)
@@ -274,6 +281,7 @@ static int server_run(void *data)
     }
     (void)uv_run(&server->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&server->loop);
+    survey_free(server->survey);
     pool_free(server->pool);
     (void)close(server->plan.seccomp_file);
     (void)close(server->plan.worker_file);
@@ -305,7 +313,7 @@ static int server_main(server_t *server)
 {
     failure_t failure = {""};
 
-    if (!check_lifeline(&server->config, &failure)) {
+    if (!check_lifeline(&server->config, &failure) || !preimport_check(&server->config, &failure)) {
         return complain(EX_USAGE, &failure);
     }
     if (!facility_find(&server->facility, &server->config, &failure)) {

@@ -167,17 +167,20 @@ session_table_t *pool_sessions(pool_t *pool)
     return &pool->sessions;
 }
 
+/* How soon a slot can run something: it starts, it waits, it has all imported. */
+static int readiness(const slot_t *slot)
+{
+    return worker_is_idle(slot->worker) + worker_is_warm(slot->worker);
+}
+
 slot_t *pool_take_slot(pool_t *pool, failure_t *failure)
 {
     slot_t *slot = NULL;
 
     for (size_t i = 0; i < pool->slot_count; i++) {
         slot_t *warm = &pool->slots[i];
-        if (slot_is_warm(warm)) {
+        if (slot_is_warm(warm) && (slot == NULL || readiness(warm) > readiness(slot))) {
             slot = warm;
-            if (worker_is_idle(warm->worker)) {
-                break;
-            }
         }
     }
     if (slot == NULL) {

@@ -13,6 +13,7 @@
 #include "call.h"
 #include "execute.h"
 #include "file_calls.h"
+#include "metadata.h"
 #include "metrics_call.h"
 #include "reply.h"
 #include "resource.h"
@@ -68,7 +69,7 @@ static const struct route {
     {FAMILY_B, "GET", "listSessions", OPERAND_NONE, resource_list_sessions, NULL},
     {FAMILY_B, "POST", ".management/stopSession", OPERAND_SESSION, resource_stop_session, NULL},
     {FAMILY_B, "DELETE", "session", OPERAND_SESSION, resource_delete_session, NULL},
-    {FAMILY_B, "GET", "metadata", OPERAND_NONE, resource_get_metadata, NULL},
+    {FAMILY_B, "GET", "metadata", OPERAND_NONE, metadata_get, NULL},
     {FAMILY_A, "POST", "code/execute", OPERAND_SESSION_OR_BODY, execute_post, NULL},
     {FAMILY_A, "POST", "python/execute", OPERAND_SESSION_OR_BODY, execute_post_legacy, NULL},
     {FAMILY_A, "POST", "files/upload", OPERAND_SESSION, NULL, upload_open},

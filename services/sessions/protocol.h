@@ -11,6 +11,7 @@
 #include "facility.h"
 #include "http.h"
 #include "session.h"
+#include "survey.h"
 
 #define PROTOCOL_CODE_MAX      (1024 * 1024)
 #define PROTOCOL_TIMEOUT_MAX_S 220
@@ -19,6 +20,7 @@
 typedef struct protocol {
     const sandbox_plan_t *plan;
     pool_t *pool;
+    survey_t *survey;
     struct timespec started; /* real time */
 } protocol_t;
 

@@ -10,6 +10,5 @@ void resource_get_session(call_t *call);
 void resource_list_sessions(call_t *call);
 void resource_stop_session(call_t *call);
 void resource_delete_session(call_t *call);
-void resource_get_metadata(call_t *call);
 
 #endif /* SESSIONS_RESOURCE_PRIVATE_H */

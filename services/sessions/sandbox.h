@@ -23,6 +23,8 @@ typedef struct sandbox_plan {
     const facility_t *facility;
     int seccomp_file;       /* the filter's program */
     int worker_file;        /* worker.py */
+    int fonts_file;         /* matplotlib's font cache, once there is one: */
+    char fonts_name[40];    /* "" before */
     char memory_reason[64]; /* why a worker was ended that had too much */
 } sandbox_plan_t;
 

@@ -45,8 +45,8 @@ static void selftest_on_frame(worker_t *worker, frame_type_t type, const char *p
 static void selftest_on_gone(worker_t *worker, void *data);
 static void selftest_on_end(execution_t *execution, void *data);
 
-static const worker_events_t selftest_events = {selftest_on_ready, selftest_on_frame,
-                                                selftest_on_gone};
+static const worker_events_t selftest_events = {
+    .on_ready = selftest_on_ready, .on_frame = selftest_on_frame, .on_gone = selftest_on_gone};
 
 static bool set_bait(selftest_t *test)
 {

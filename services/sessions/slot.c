@@ -17,9 +17,11 @@
 static void slot_on_ready(worker_t *worker, void *data);
 static void slot_on_frame(worker_t *worker, frame_type_t type, const char *payload, size_t size,
                           void *data);
+static void slot_on_warm(worker_t *worker, void *data);
 static void slot_on_gone(worker_t *worker, void *data);
 
-static const worker_events_t slot_events = {slot_on_ready, slot_on_frame, slot_on_gone};
+static const worker_events_t slot_events = {slot_on_ready, slot_on_frame, slot_on_warm,
+                                            slot_on_gone};
 
 static int64_t now_ns(void)
 {
@@ -59,6 +61,7 @@ static void slot_on_ready(worker_t *worker, void *data)
     slot_t *slot = data;
 
     journal_worker_ready(slot->number, now_ns() - slot->started_ns);
+    worker_warm(worker, slot->session == NULL);
     if (slot->session != NULL) {
         session_on_ready(slot->session);
     }
@@ -73,6 +76,14 @@ static void slot_on_frame(worker_t *worker, frame_type_t type, const char *paylo
     if (slot->session != NULL && !session_on_frame(slot->session, type, payload, size)) {
         worker_violate(worker, "a frame that is not what it must be");
     }
+}
+
+static void slot_on_warm(worker_t *worker, void *data)
+{
+    const slot_t *slot = data;
+
+    journal_worker_warm(slot->number, now_ns() - slot->started_ns, worker_is_warm(worker),
+                        worker_missing(worker));
 }
 
 void slot_end(slot_t *slot, const char *why)

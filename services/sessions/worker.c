@@ -18,6 +18,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -29,6 +30,7 @@
 #include <json.h>
 
 #include "freeze.h"
+#include "preimport.h"
 #include "processes.h"
 
 #define START_MS         10000
@@ -72,6 +74,9 @@ struct worker {
     unsigned packets_sent;
     bool watches_room; /* until the socket takes the rest */
     int files[2];      /* go with the first packet */
+    bool preimports;   /* was asked to */
+    bool is_warm;
+    char missing[256];
     char python[24];
     char diagnosis[1024];
 };
@@ -234,6 +239,36 @@ bool worker_may_have_grown(worker_t *worker)
     return !rested || !worker->rested;
 }
 
+/* It says so before it runs user code, so it can be believed. */
+static void worker_read_warm(worker_t *worker)
+{
+    sk_json_span_t root;
+    sk_json_span_t all;
+    sk_json_span_t list;
+    sk_json_span_t name;
+    size_t size = 0;
+
+    if (sk_json_scan(worker->reader.payload.data, worker->reader.payload.size, NULL, &root, NULL) !=
+            SK_JSON_OK ||
+        !sk_json_member(&root, "all", &all) || !sk_json_member(&root, "missing", &list) ||
+        list.type != SK_JSON_ARRAY) {
+        worker_kill(worker, "its report on imports was not understood");
+        return;
+    }
+    worker->is_warm = all.text[0] == 't';
+    sk_json_cursor_t cursor = sk_json_enter(&list);
+    while (sk_json_next(&cursor, NULL, &name)) {
+        if (name.type == SK_JSON_STRING && name.size < sizeof(worker->missing) - size) {
+            worker->missing[size++] = ' ';
+            size += sk_json_string_decode(&name, worker->missing + size);
+            worker->missing[size] = '\0';
+        }
+    }
+    if (worker->preimports && worker->events->on_warm != NULL) {
+        worker->events->on_warm(worker, worker->data);
+    }
+}
+
 static void worker_take(worker_t *worker, const void *packet, size_t size, pid_t sender)
 {
     switch (frame_read(&worker->reader, packet, size, sender)) {
@@ -248,6 +283,10 @@ static void worker_take(worker_t *worker, const void *packet, size_t size, pid_t
     frame_type_t type = worker->reader.type;
     if (type == FRAME_HELLO) {
         worker_meet(worker, sender);
+        return;
+    }
+    if (type == FRAME_WARM) {
+        worker_read_warm(worker);
         return;
     }
     const char *payload = sk_buffer_text(&worker->reader.payload);
@@ -376,6 +415,71 @@ static void worker_send(worker_t *worker)
         (void)uv_poll_start(&worker->control_watch, UV_READABLE | (rest ? UV_WRITABLE : 0),
                             worker_on_readable);
     }
+}
+
+/* Opened anew, so that no other worker shares the read position. */
+static int open_fonts(const sandbox_plan_t *plan)
+{
+    char path[32];
+
+    if (plan->fonts_name[0] == '\0') {
+        return -1;
+    }
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", plan->fonts_file);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+void worker_warm(worker_t *worker, bool preimport)
+{
+    static const unsigned char no_nonce[FRAME_NONCE_SIZE];
+    const sandbox_plan_t *plan = worker->plan;
+    const int fonts = open_fonts(plan);
+    unsigned char header[FRAME_HEADER_SIZE];
+    sk_buffer_t payload = SK_BUFFER_INIT;
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+
+    sk_buffer_append_text(&payload, "{\"modules\":[");
+    if (preimport) {
+        preimport_write(plan->config, &payload);
+    }
+    sk_buffer_append_text(&payload, "],\"fonts\":");
+    sk_json_write_text(&payload, plan->fonts_name);
+    sk_buffer_append_char(&payload, '}');
+    struct iovec parts[] = {{header, sizeof(header)}, {payload.data, payload.size}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    if (fonts >= 0) {
+        memset(&control, 0, sizeof(control));
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof(control.bytes);
+        struct cmsghdr *files = CMSG_FIRSTHDR(&message);
+        files->cmsg_level = SOL_SOCKET;
+        files->cmsg_type = SCM_RIGHTS;
+        files->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(files), &fonts, sizeof(int));
+    }
+    frame_write_header(header, FRAME_WARM, 0, (uint32_t)payload.size, no_nonce);
+    worker->reader.warming = true;
+    worker->preimports = preimport;
+    if (payload.failed || sendmsg(worker->control, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+        worker->reader.warming = false; /* it works without, only slower; if it is dead we hear */
+    }
+    if (fonts >= 0) {
+        (void)close(fonts);
+    }
+    sk_buffer_fini(&payload);
+}
+
+bool worker_is_warm(const worker_t *worker)
+{
+    return worker->is_warm;
+}
+
+const char *worker_missing(const worker_t *worker)
+{
+    return worker->missing;
 }
 
 bool worker_is_idle(const worker_t *worker)

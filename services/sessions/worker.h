@@ -22,6 +22,8 @@ typedef struct worker_events {
     /* A frame of the open execution; payload borrowed until return. */
     void (*on_frame)(worker_t *worker, frame_type_t type, const char *payload, size_t size,
                      void *data);
+    /* The imports of worker_warm() are done. NULL: nobody wants to know. */
+    void (*on_warm)(worker_t *worker, void *data);
     /* All its processes are dead; the worker frees itself after the return. */
     void (*on_gone)(worker_t *worker, void *data);
 } worker_events_t;
@@ -32,6 +34,14 @@ worker_t *worker_start(const sandbox_plan_t *plan, const place_t *place,
 
 /* May it be given an execution? */
 bool worker_is_idle(const worker_t *worker);
+
+/* Make an idle worker that has run nothing yet faster for what is to come: give it matplotlib's
+ * font cache, and with `preimport` let it import modules until an execution comes. */
+void worker_warm(worker_t *worker, bool preimport);
+/* Has it imported all that it could? */
+bool worker_is_warm(const worker_t *worker);
+/* Modules that it should have imported and could not, each after a blank; "" before on_warm. */
+const char *worker_missing(const worker_t *worker);
 
 typedef struct worker_order {
     const char *code; /* UTF-8 */

@@ -30,7 +30,7 @@ import types
 
 HEADER = struct.Struct("<IBBHI16sI")
 MAGIC = 0x314B5753
-HELLO, EXEC, RESULT, ERROR, DONE, DISPLAY = 1, 2, 3, 4, 5, 6
+HELLO, EXEC, RESULT, ERROR, DONE, DISPLAY, WARM = 1, 2, 3, 4, 5, 6, 7
 PACKET_MAX = 60 * 1024
 NO_NONCE = bytes(16)
 
@@ -115,6 +115,14 @@ class Packets:
             number += 1
             if start >= total:
                 return
+
+    def is_waiting(self):
+        """Has anything come that is not read yet?"""
+        try:
+            self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        return True
 
     def read(self):
         """One whole frame: kind, payload, nonce, descriptors; None at the end."""
@@ -508,6 +516,39 @@ def reserve(use):
         set_limit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def warm(packets, request, descriptors):
+    """Import modules, as long as nothing else is asked for."""
+    for descriptor in descriptors:
+        keep_fonts(request["fonts"], descriptor)
+    waiting, missing = [], []
+    for name in request["modules"]:
+        parts = name.split(".")
+        waiting += [".".join(parts[: count + 1]) for count in range(len(parts))]
+    path = sys.path[:]
+    sys.path.remove("")  # what lies in the session's directory is not meant
+    while waiting and not packets.is_waiting():
+        try:
+            __import__(waiting[0])
+        except BaseException:
+            missing.append(waiting[0])
+        del waiting[0]
+    sys.path[:] = path
+    answer = {"missing": missing, "all": not waiting}
+    packets.send(WARM, dumps(answer).encode(), NO_NONCE)
+
+
+def keep_fonts(name, descriptor):
+    """Put matplotlib's list of fonts where it looks for one, and so need not make it."""
+    directory = os.environ["MPLCONFIGDIR"]
+    with open(descriptor, "rb") as fonts:
+        try:
+            os.mkdir(directory)
+            with open(os.path.join(directory, name), "xb") as copy:
+                copy.write(fonts.read())
+        except OSError:  # the session has something of that name already, or no room for it
+            pass
+
+
 def serve(packets, session):
     while True:
         reserve(True)
@@ -515,6 +556,8 @@ def serve(packets, session):
         if frame is None:
             leave(0)
         kind, payload, nonce, descriptors = frame
+        if kind == WARM:
+            warm(packets, loads(payload), descriptors)
         if kind != EXEC:
             continue
         if len(descriptors) != 2:

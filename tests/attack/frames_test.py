@@ -128,6 +128,11 @@ CASES = (
         is_refused("too large"),
     ),
     (
+        "a second report on imports",
+        "os.write(3, frame(7, b'{\"missing\":[],\"all\":true}'))" + HOLD,
+        is_refused("unexpected type"),
+    ),
+    (
         "seventeen displays",
         STEAL + "for _ in range(17): os.write(3, frame(6, b'\\x09image/pngx', nonce))" + HOLD,
         is_refused("too many displays"),

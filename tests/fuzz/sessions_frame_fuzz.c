@@ -2,7 +2,8 @@
  * sessions_frame_fuzz.c - packets of a worker that lies.
  *
  * Input: a run of packets, each as one byte of flags, two of size, and its bytes.
- * The flags choose the sender, and whether an execution is opened or closed first.
+ * The flags choose the sender, whether an execution is opened or closed first, and whether
+ * the worker has been asked to get warm.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +29,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if ((flags & 1) != 0) {
             reader.sender = WORKER;
             frame_reader_open(&reader, nonce);
+        }
+        if ((flags & 8) != 0) {
+            reader.warming = true;
         }
         if ((flags & 2) != 0) {
             frame_reader_close(&reader);

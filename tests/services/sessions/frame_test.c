@@ -200,6 +200,52 @@ static void frames_of_one_execution_have_a_limit_together(void)
     frame_reader_fini(&reader);
 }
 
+static packet_t make_warm_packet(uint32_t total, size_t body)
+{
+    packet_t packet = make_packet(FRAME_WARM, 0, total, body);
+
+    frame_write_header(packet.bytes, FRAME_WARM, 0, total, no_nonce);
+    return packet;
+}
+
+static void answer_to_warm_comes_once_before_or_after_an_execution_is_opened(void)
+{
+    frame_reader_t reader = open_reader();
+    packet_t packet = make_warm_packet(5, 5);
+
+    CHECK_EQ(take(&reader, &packet), FRAME_VIOLATION); /* nobody has asked */
+    for (int open = 0; open < 2; open++) {
+        reader.warming = true;
+        if (open != 0) {
+            frame_reader_open(&reader, nonce);
+        }
+        CHECK_EQ(take(&reader, &packet), FRAME_COMPLETE);
+        CHECK_EQ(reader.type, FRAME_WARM);
+        CHECK_EQ(take(&reader, &packet), FRAME_VIOLATION);
+    }
+    frame_reader_fini(&reader);
+}
+
+static void answer_to_warm_is_one_small_packet_without_nonce(void)
+{
+    const packet_t wrong[] = {make_packet(FRAME_WARM, 0, 5, 5), make_warm_packet(6, 5),
+                              make_warm_packet(FRAME_WARM_MAX + 1, FRAME_WARM_MAX + 1)};
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        frame_reader_t reader = open_reader();
+        reader.warming = true;
+        CHECK_EQ(take(&reader, &wrong[i]), FRAME_VIOLATION);
+        frame_reader_fini(&reader);
+    }
+    frame_reader_t reader = open_reader();
+    packet_t begun = make_packet(FRAME_RESULT, 0, 8, 4);
+    packet_t packet = make_warm_packet(4, 4);
+    reader.warming = true;
+    CHECK_EQ(take(&reader, &begun), FRAME_PARTIAL);
+    CHECK_EQ(take(&reader, &packet), FRAME_VIOLATION);
+    frame_reader_fini(&reader);
+}
+
 static void displays_of_one_execution_are_counted(void)
 {
     frame_reader_t reader = open_reader();
@@ -220,7 +266,9 @@ static void displays_of_one_execution_are_counted(void)
     frame_reader_fini(&reader);
 }
 
-TESTS(TEST(displays_of_one_execution_are_counted), TEST(frame_in_one_packet_is_complete),
+TESTS(TEST(answer_to_warm_comes_once_before_or_after_an_execution_is_opened),
+      TEST(answer_to_warm_is_one_small_packet_without_nonce),
+      TEST(displays_of_one_execution_are_counted), TEST(frame_in_one_packet_is_complete),
       TEST(frame_in_many_packets_is_put_together), TEST(execution_of_two_frames_ends_with_done),
       TEST(first_packet_of_a_worker_is_hello_without_nonce),
       TEST(packet_of_another_process_is_a_violation),

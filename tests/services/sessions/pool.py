@@ -89,7 +89,7 @@ class Pool:
             stdout=subprocess.PIPE,
             stderr=self.errors,
             pass_fds=[self.lifeline],
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, "SEMKERNEL_SESSIOND_PREIMPORT": "none", **(environment or {})},
         )
         os.close(self.lifeline)
         line = self.process.stdout.readline()
