@@ -31,6 +31,15 @@
       "PATH", "read this configuration file: key = value, # begins a comment") \
     K(TEXT,   socket,          NULL, 0, 0, \
       "PATH", "listen here; the directory must be ours, mode 0700 (default: a fresh private directory)") \
+    K(SWITCH, tcp,             false, 0, 0, NULL, \
+      "listen on 127.0.0.1 too, for clients that show the bearer token") \
+    K(NUMBER, port,            0, 0, 65535, "N", "of TCP; 0: any that is free") \
+    K(TEXT,   token_file,      NULL, 0, 0, \
+      "PATH", "the bearer token, a file of mode 0600 (default: a random one, told beside the socket)") \
+    K(TEXT,   tls_certificate, NULL, 0, 0, "PATH", "speak TLS over TCP: certificate with its chain, PEM") \
+    K(TEXT,   tls_key,         NULL, 0, 0, "PATH", "the key of the certificate, PEM without a password") \
+    K(TEXT,   host_name,       NULL, 0, 0, \
+      "NAMES", "accept these names, separated by commas, in the header Host beside localhost") \
     K(NUMBER, lifeline,        -1, 0, 1048576, "FD", "end, quickly, when this descriptor reaches its end of file") \
     G("Isolation") \
     K(TEXT,   require,         "no-cgroup", 0, 0, "LEVEL", "refuse to run below this level: no-cgroup or full") \
@@ -75,6 +84,8 @@
       "BYTES", "read of each output stream before the execution is interrupted") \
     G("Requests") \
     K(NUMBER, connections,     64, 1, 1024, "N", "client connections at a time") \
+    K(NUMBER, request_timeout, 10, 1, 300, \
+      "SECONDS", "for the head of a request; and a body may not pause for longer") \
     K(SWITCH, lenient,         false, 0, 0, NULL, \
       "take bodies of executions wrapped in properties and flat ones, whatever the api-version") \
     G("Reports") \

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BACKLOG     128
 #define SOCKET_NAME "socket"
 
 /* $XDG_RUNTIME_DIR/semkernel, made if need be; "" if there is none. */
@@ -56,12 +56,27 @@ static bool make_directory(endpoint_t *endpoint, failure_t *failure)
         return fail(failure, "cannot make a private directory %s: %s", endpoint->parent,
                     strerror(errno));
     }
-    endpoint->own_directory = true;
+    endpoint->own_directory = endpoint->is_private = true;
     endpoint->above = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
     (void)snprintf(endpoint->name, sizeof(endpoint->name), "%s", SOCKET_NAME);
     (void)snprintf(endpoint->path, sizeof(endpoint->path), "%.*s/%s", (int)length, endpoint->parent,
                    SOCKET_NAME);
     return true;
+}
+
+static void take_apart(endpoint_t *endpoint, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    (void)snprintf(endpoint->path, sizeof(endpoint->path), "%s", path);
+    (void)snprintf(endpoint->name, sizeof(endpoint->name), "%s", slash + 1);
+    (void)snprintf(endpoint->parent, sizeof(endpoint->parent), "%.*s",
+                   slash == path ? 1 : (int)(slash - path), path);
+}
+
+static bool is_private(const struct stat *status)
+{
+    return S_ISDIR(status->st_mode) && status->st_uid == geteuid() && (status->st_mode & 077) == 0;
 }
 
 /* Take apart a path that was given, and check the directory. */
@@ -80,15 +95,13 @@ static bool use_directory(endpoint_t *endpoint, const char *path, failure_t *fai
                     "%zu; choose a shorter one",
                     path, strlen(path), sizeof(endpoint->path) - 1);
     }
-    (void)snprintf(endpoint->path, sizeof(endpoint->path), "%s", path);
-    (void)snprintf(endpoint->name, sizeof(endpoint->name), "%s", slash + 1);
-    (void)snprintf(endpoint->parent, sizeof(endpoint->parent), "%.*s",
-                   slash == path ? 1 : (int)(slash - path), path);
+    take_apart(endpoint, path);
     if (stat(endpoint->parent, &status) != 0) {
         return fail(failure, "cannot listen on %s: the directory %s: %s; make it with mode 0700",
                     path, endpoint->parent, strerror(errno));
     }
-    if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() || (status.st_mode & 077) != 0) {
+    endpoint->is_private = is_private(&status);
+    if (!endpoint->is_private) {
         return fail(failure,
                     "cannot listen on %s: %s must be a directory of the same user with mode 0700, "
                     "so that nobody else reaches the socket",
@@ -138,10 +151,15 @@ static bool bind_socket(endpoint_t *endpoint, failure_t *failure)
     return true;
 }
 
-bool endpoint_open(endpoint_t *endpoint, const char *path, failure_t *failure)
+static void endpoint_init(endpoint_t *endpoint)
 {
     memset(endpoint, 0, sizeof(*endpoint));
     endpoint->socket = endpoint->directory = endpoint->above = -1;
+}
+
+bool endpoint_open(endpoint_t *endpoint, const char *path, failure_t *failure)
+{
+    endpoint_init(endpoint);
     if (!(path == NULL ? make_directory(endpoint, failure)
                        : use_directory(endpoint, path, failure))) {
         return false;
@@ -152,15 +170,61 @@ bool endpoint_open(endpoint_t *endpoint, const char *path, failure_t *failure)
         }
         return false;
     }
+    endpoint->own_socket = true;
     return true;
 }
 
-bool endpoint_listen(endpoint_t *endpoint, failure_t *failure)
+bool endpoint_adopt(endpoint_t *endpoint, int socket, failure_t *failure)
 {
-    if (listen(endpoint->socket, BACKLOG) != 0) {
-        return fail(failure, "cannot listen on %s: %s", endpoint->path, strerror(errno));
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    socklen_t size = sizeof(address);
+    struct stat status;
+
+    endpoint_init(endpoint);
+    if (getsockname(socket, (struct sockaddr *)&address, &size) != 0 ||
+        size <= offsetof(struct sockaddr_un, sun_path) || size > sizeof(address) ||
+        memchr(address.sun_path, '\0', sizeof(address.sun_path)) == NULL ||
+        address.sun_path[0] != '/') {
+        return fail(failure,
+                    "cannot use the socket that was handed over as descriptor %d: it must be "
+                    "bound to an absolute path",
+                    socket);
     }
+    take_apart(endpoint, address.sun_path);
+    endpoint->directory = open(endpoint->parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (endpoint->directory < 0 || fstat(endpoint->directory, &status) != 0) {
+        return fail(failure, "cannot use the socket %s: %s: %s", endpoint->path, endpoint->parent,
+                    strerror(errno));
+    }
+    endpoint->is_private = is_private(&status);
+    endpoint->socket = socket;
     return true;
+}
+
+bool endpoint_write_file(const endpoint_t *endpoint, const char *ending, const char *text,
+                         size_t size, failure_t *failure)
+{
+    char name[sizeof(endpoint->name) + 16];
+
+    (void)snprintf(name, sizeof(name), "%s%s", endpoint->name, ending);
+    (void)unlinkat(endpoint->directory, name, 0); /* of a server that died */
+    int file = openat(endpoint->directory, name,
+                      O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    bool written = file >= 0 && write(file, text, size) == (ssize_t)size;
+    int error = errno;
+    if (file >= 0) {
+        written = close(file) == 0 && written;
+    }
+    return written ||
+           fail(failure, "cannot write %s%s: %s", endpoint->path, ending, strerror(error));
+}
+
+void endpoint_remove_file(const endpoint_t *endpoint, const char *ending)
+{
+    char name[sizeof(endpoint->name) + 16];
+
+    (void)snprintf(name, sizeof(name), "%s%s", endpoint->name, ending);
+    (void)unlinkat(endpoint->directory, name, 0);
 }
 
 void endpoint_close(endpoint_t *endpoint)
@@ -169,7 +233,9 @@ void endpoint_close(endpoint_t *endpoint)
         return;
     }
     (void)close(endpoint->socket);
-    (void)unlinkat(endpoint->directory, endpoint->name, 0);
+    if (endpoint->own_socket) {
+        (void)unlinkat(endpoint->directory, endpoint->name, 0);
+    }
     if (endpoint->own_directory) {
         (void)unlinkat(endpoint->above, strrchr(endpoint->parent, '/') + 1, AT_REMOVEDIR);
     }

@@ -1,5 +1,5 @@
 /*
- * http.h - HTTP on the unix socket: connections, limits, who may ask.
+ * http.h - HTTP on unix sockets, TCP and TLS: connections, limits, who may ask.
  *
  * libmicrohttpd, driven by the server's loop without a thread (request.h). A
  * handler sees the head of each request of an allowed peer. It answers at once, or
@@ -16,6 +16,7 @@
 #include <buffer.h>
 
 #include "failure.h"
+#include "tls.h"
 
 typedef struct http http_t;
 typedef struct request request_t;
@@ -25,14 +26,26 @@ typedef struct request request_t;
 typedef void (*http_handler_fn)(request_t *request, void *data);
 typedef void (*request_fn)(request_t *request);
 
+typedef enum transport { TRANSPORT_UNIX, TRANSPORT_TCP, TRANSPORT_TLS } transport_t;
+
+typedef struct listener {
+    int socket; /* listening, non-blocking; stays the caller's */
+    transport_t transport;
+} listener_t;
+
 typedef struct http_options {
     uv_loop_t *loop;
-    int socket; /* listening; stays the caller's */
-    unsigned connections;
-    size_t body_max; /* of request_read_body() */
+    const listener_t *listeners;
+    size_t listener_count;
+    unsigned connections; /* at a time; more are turned away */
+    unsigned patience_s;  /* for the head of a request, and for a body that does not go on */
+    size_t body_max;      /* of request_read_body() */
     http_handler_fn handler;
     void *data;
     const char *level; /* goes into each answer's header semkernel-sandbox */
+    const char *token; /* that clients over TCP must show */
+    const char *hosts; /* names of this server beside localhost, separated by commas; NULL: none */
+    const tls_t *tls;  /* NULL: no listener speaks it */
 } http_options_t;
 
 http_t *http_start(const http_options_t *options, failure_t *failure);

@@ -28,8 +28,8 @@
 
 #include "config.h"
 #include "config_text.h"
+#include "doors.h"
 #include "embedded.h"
-#include "endpoint.h"
 #include "facility.h"
 #include "http.h"
 #include "log.h"
@@ -49,7 +49,7 @@ extern char **environ;
 typedef struct server {
     config_t config;
     facility_t facility;
-    endpoint_t endpoint;
+    doors_t doors;
     uv_loop_t loop;
     sandbox_plan_t plan;
     pool_t *pool;
@@ -81,6 +81,7 @@ static void server_end(server_t *server, bool at_once)
 {
     if (!server->ending && server->http != NULL) {
         http_quiesce(server->http);
+        activation_notify(&server->doors.activation, "STOPPING=1");
     }
     server->ending = true;
     if (server->test != NULL) {
@@ -136,16 +137,13 @@ static void server_on_lifeline(uv_poll_t *handle, int status, int events)
 
 /* ---- start ---- */
 
-static bool print_announcement(const server_t *server)
+static bool print_announcement(const server_t *server, const char *about)
 {
     sk_buffer_t line = SK_BUFFER_INIT;
 
-    sk_buffer_append_text(&line, "{\"socket\":");
-    sk_json_write_text(&line, server->endpoint.path);
-    sk_buffer_appendf(&line,
-                      ",\"endpoint\":\"http://localhost\",\"level\":\"%s\",\"pid\":%ld,"
-                      "\"version\":\"%s\"}\n",
-                      level_name(server->facility.level), (long)server->pid, KERNEL_VERSION_STRING);
+    sk_buffer_append_char(&line, '{');
+    doors_announce(&server->doors, &line);
+    sk_buffer_appendf(&line, "%s}\n", about);
     bool printed = !line.failed && fputs(line.data, stdout) >= 0 && fflush(stdout) == 0;
     sk_buffer_fini(&line);
     return printed;
@@ -153,23 +151,36 @@ static bool print_announcement(const server_t *server)
 
 static void server_report(const server_t *server)
 {
-    const report_t report = {&server->config,       &server->facility, pool_python(server->pool),
-                             server->endpoint.path, server->pid,       server->unknown_calls};
+    const report_t report = {&server->config,
+                             &server->facility,
+                             pool_python(server->pool),
+                             server->doors.endpoint.path,
+                             server->pid,
+                             server->unknown_calls};
 
     report_start(&report);
 }
 
 static bool server_listen(server_t *server, failure_t *failure)
 {
-    const http_options_t options = {&server->loop,
-                                    server->endpoint.socket,
-                                    (unsigned)server->config.connections,
-                                    PROTOCOL_BODY_MAX,
-                                    protocol_handle,
-                                    &server->protocol,
-                                    level_name(server->facility.level)};
+    const config_t *config = &server->config;
+    const http_options_t options = {.loop = &server->loop,
+                                    .listeners = server->doors.listeners,
+                                    .listener_count = server->doors.listener_count,
+                                    .connections = (unsigned)config->connections,
+                                    .patience_s = (unsigned)config->request_timeout,
+                                    .body_max = PROTOCOL_BODY_MAX,
+                                    .handler = protocol_handle,
+                                    .data = &server->protocol,
+                                    .level = level_name(server->facility.level),
+                                    .token = server->doors.token.text,
+                                    .hosts = config->host_name,
+                                    .tls = server->doors.tls};
+    char about[128];
 
-    if (!endpoint_listen(&server->endpoint, failure)) {
+    (void)snprintf(about, sizeof(about), "\"level\":\"%s\",\"pid\":%ld,\"version\":\"%s\"",
+                   level_name(server->facility.level), (long)server->pid, KERNEL_VERSION_STRING);
+    if (!doors_listen(&server->doors, about, failure)) {
         return false;
     }
     server->protocol.plan = &server->plan;
@@ -181,9 +192,10 @@ static bool server_listen(server_t *server, failure_t *failure)
         return false;
     }
     server_report(server); /* before it is announced, so that who waits for that has it all */
-    if (!print_announcement(server)) {
+    if (!print_announcement(server, about)) {
         return fail(failure, "cannot announce the endpoint on stdout: %s", strerror(errno));
     }
+    activation_notify(&server->doors.activation, "READY=1");
     return true;
 }
 
@@ -275,7 +287,7 @@ static int server_run(void *data)
     }
     pool_warm(server->pool);
     server->test =
-        selftest_start(&server->plan, &server->endpoint, server_on_tested, server, &failure);
+        selftest_start(&server->plan, &server->doors.endpoint, server_on_tested, server, &failure);
     if (server->test == NULL) {
         server_on_tested(&failure, server);
     }
@@ -320,7 +332,8 @@ static int server_main(server_t *server)
         facility_leave(&server->facility);
         return complain(EX_CONFIG, &failure);
     }
-    if (!endpoint_open(&server->endpoint, server->config.socket, &failure)) {
+    if (!doors_open(&server->doors, &server->config, &failure)) {
+        doors_close(&server->doors);
         facility_leave(&server->facility);
         return complain(EX_CANTCREAT, &failure);
     }
@@ -328,7 +341,7 @@ static int server_main(server_t *server)
     int exit_status = namespace_enter(&server->facility, &failure)
                           ? supervisor_run(server_run, server)
                           : complain(EX_CONFIG, &failure);
-    endpoint_close(&server->endpoint);
+    doors_close(&server->doors);
     facility_leave(&server->facility);
     (void)fflush(NULL);
     _exit(exit_status); /* the namespace for its children is dead: exit() may want to make one */

@@ -11,6 +11,9 @@
 
 #include "journal.h"
 
+#define STRANGER_MAX ((size_t)1024 * 1024)       /* read of a body that is refused .. */
+#define DISCARD_MAX  ((size_t)160 * 1024 * 1024) /* .. of clients that may ask */
+
 /* ---- life ---- */
 
 static int64_t now_ns(void)
@@ -21,8 +24,8 @@ static int64_t now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-request_t *request_new(http_t *http, struct MHD_Connection *connection, const char *method,
-                       const char *path)
+request_t *request_new(http_t *http, struct MHD_Connection *connection, client_t *client,
+                       const char *method, const char *path)
 {
     request_t *request = sk_calloc(1, sizeof(*request));
 
@@ -30,6 +33,8 @@ request_t *request_new(http_t *http, struct MHD_Connection *connection, const ch
         request->arrived_ns = now_ns();
         request->http = http;
         request->connection = connection;
+        request->client = client;
+        client->request = request;
         request->method = method;
         request->path = path;
     }
@@ -48,7 +53,7 @@ static void request_tell(const request_t *request)
 void request_free(request_t *request)
 {
     request_tell(request);
-    request_stop_watching(request);
+    request->client->request = NULL;
     if (request->on_hang_up != NULL) {
         request->on_hang_up(request);
     }
@@ -151,20 +156,38 @@ void *request_data(const request_t *request)
 
 /* ---- its body ---- */
 
-/* Read to the end also when the request is refused: else the client sees no answer. */
-void request_take_part(request_t *request, const char *part, size_t size)
+/* Read to the end also when the request is refused: else the client sees no answer. But not for
+ * ever, and not for strangers. */
+static bool request_discard(request_t *request, size_t size)
+{
+    size_t most = request->is_stranger ? STRANGER_MAX : DISCARD_MAX;
+
+    sk_buffer_fini(&request->body);
+    request->discarded += size < most ? size : most;
+    return request->discarded < most;
+}
+
+bool request_take_part(request_t *request, const char *part, size_t size)
 {
     request->received += size;
     if (request->response != NULL) {
-        sk_buffer_fini(&request->body);
-    } else if (request->sink != NULL) {
+        return request_discard(request, size);
+    }
+    if (request->sink != NULL) {
         request->sink->take(request, part, size);
     } else if (request->too_large || request->body.size + size > request->http->options.body_max) {
         request->too_large = true;
-        sk_buffer_clear(&request->body);
+        return request_discard(request, size);
     } else {
         sk_buffer_append(&request->body, part, size);
     }
+    return true;
+}
+
+bool request_is_over(const request_t *request)
+{
+    return request->response != NULL &&
+           (request->at_once || request_header(request, MHD_HTTP_HEADER_EXPECT) != NULL);
 }
 
 void request_end_body(request_t *request)
@@ -182,10 +205,8 @@ void request_end_body(request_t *request)
 
 void request_suspend(request_t *request)
 {
+    client_enter(request->client, PHASE_SERVED, 0);
     request_pause(request);
-    if (request->on_hang_up != NULL) {
-        request_watch(request);
-    }
 }
 
 /* ---- waiting ---- */
@@ -195,6 +216,9 @@ void request_pause(request_t *request)
     if (!request->suspended) {
         MHD_suspend_connection(request->connection);
         request->suspended = true;
+        if (request->client->phase == PHASE_BODY) {
+            client_enter(request->client, PHASE_SERVED, 0); /* that it waits is our doing */
+        }
     }
 }
 
@@ -202,7 +226,10 @@ void request_resume(request_t *request)
 {
     if (request->suspended) {
         request->suspended = false;
+        if (!request->handled && request->client->phase == PHASE_SERVED) {
+            client_enter(request->client, PHASE_BODY, 0);
+        }
         MHD_resume_connection(request->connection);
-        http_turn(request->http);
+        http_turn(request->http, request->client);
     }
 }

@@ -1,11 +1,12 @@
 /*
  * request.h - what the parts of the HTTP server know of a request.
  *
+ *   client.c           connections, their number and their time
+ *   client_watch.c     whether they are still there
  *   http.c             the library on the loop; the call-backs of a request's life
  *   request.c          what a request says, and its body
  *   request_answer.c   what it is answered
  *   request_guard.c    whether it may ask at all
- *   request_watch.c    whether its client is still there
  *
  * Together they are the home of libmicrohttpd; nobody else includes this header.
  */
@@ -22,17 +23,26 @@
 
 #include <buffer.h>
 
+#include "client.h"
 #include "http.h"
 
 #define ANSWER_HEADERS 24
 #define NOTE_MAX       128
 
-struct http {
-    http_options_t options;
-    struct MHD_Daemon *daemon;
+/* The library serves either with TLS or without. */
+typedef enum engine_kind { ENGINE_PLAIN, ENGINE_TLS, ENGINE_COUNT } engine_kind_t;
+
+typedef struct engine {
+    struct MHD_Daemon *daemon; /* NULL: not in use */
     uv_poll_t watch;
     uv_timer_t timer;
     bool turning; /* inside the library */
+} engine_t;
+
+struct http {
+    http_options_t options;
+    engine_t engines[ENGINE_COUNT];
+    clients_t clients;
     bool severed; /* nobody is to be answered any more */
     int closing;  /* handles still to close */
 };
@@ -44,6 +54,7 @@ typedef struct answer_header {
 
 struct request {
     http_t *http;
+    client_t *client;
     struct MHD_Connection *connection;
     const char *method;
     const char *path;
@@ -52,8 +63,11 @@ struct request {
     const body_sink_t *sink; /* NULL: the body is kept here */
     body_source_t source;    /* of the answer */
     sk_buffer_t body;
+    size_t discarded; /* of the body, after the answer was known */
     bool too_large;
-    bool handled; /* the whole body is with its taker */
+    bool is_stranger; /* has not shown that it may ask */
+    bool at_once;     /* answer at the head and close: where the request ends is in doubt */
+    bool handled;     /* the whole body is with its taker */
     bool suspended;
     struct MHD_Response *response; /* NULL before the answer */
     unsigned status;
@@ -67,18 +81,26 @@ struct request {
     uint64_t sent;
     void *data;
     void (*on_hang_up)(request_t *request);
-    uv_poll_t *hang_up_watch; /* while suspended */
     alignas(max_align_t) char room[REQUEST_ROOM];
 };
 
-/* Let the library work until it waits. */
-void http_turn(http_t *http);
+/* Let the library work until it waits: for this client, for all. */
+void http_turn(http_t *http, const client_t *client);
+void http_turn_all(http_t *http);
+/* Give an accepted connection to the library, which closes it also if that fails. */
+bool http_take_connection(http_t *http, client_t *client);
+
+/* Cut a connection. The library finds its end, or at least that nothing comes any more. */
+void http_abandon(client_t *client);
 
 /* NULL: memory ran out. */
-request_t *request_new(http_t *http, struct MHD_Connection *connection, const char *method,
-                       const char *path);
+request_t *request_new(http_t *http, struct MHD_Connection *connection, client_t *client,
+                       const char *method, const char *path);
 void request_free(request_t *request);
-void request_take_part(request_t *request, const char *part, size_t size);
+/* False: the connection is to be cut, so much comes that nobody wants. */
+bool request_take_part(request_t *request, const char *part, size_t size);
+/* Is the answer due before the body? */
+bool request_is_over(const request_t *request);
 /* The whole body is there: tell who takes it, once. */
 void request_end_body(request_t *request);
 /* Wait for the answer. */
@@ -91,9 +113,5 @@ enum MHD_Result request_queue_answer(request_t *request);
 
 /* Refuse who may not ask. */
 void request_check(request_t *request);
-
-/* Tell when the client hangs up, until it is answered. */
-void request_watch(request_t *request);
-void request_stop_watching(request_t *request);
 
 #endif /* SESSIONS_REQUEST_PRIVATE_H */

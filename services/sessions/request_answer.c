@@ -62,7 +62,6 @@ static void request_answer(request_t *request, unsigned status, struct MHD_Respo
     request->response = response;
     request->status = status;
     request->on_hang_up = NULL;
-    request_stop_watching(request);
     request_resume(request);
 }
 
@@ -102,6 +101,7 @@ enum MHD_Result request_queue_answer(request_t *request)
     struct MHD_Response *response = request->response;
 
     request->response = NULL;
+    client_enter(request->client, PHASE_ANSWER, request->sent);
     if (response == NULL || request->http->severed) {
         request->sent = 0;
         request->status = 0;

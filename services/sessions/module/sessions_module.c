@@ -426,18 +426,23 @@ static void pool_on_death(module_t *module, const kp_process_exit *end)
     module->failure_status = KP_E_UNAVAILABLE;
 }
 
-/* A program that was killed could not take its socket and its own directory away. */
+/* A program that was killed could not take its socket, the files beside it, and its own directory
+ * away. */
 static void pool_remove_remains(const module_t *module)
 {
     static const char own[] = "/semkernel-sessions-";
+    static const char *const endings[] = {".json", ".token", ""};
     char path[PATH_MAX];
     char *slash = NULL;
 
     if (module->announcement.socket == NULL ||
-        (size_t)snprintf(path, sizeof(path), "%s", module->announcement.socket) >= sizeof(path)) {
+        strlen(module->announcement.socket) + sizeof(".token") > sizeof(path)) {
         return;
     }
-    (void)unlink(path);
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+        (void)snprintf(path, sizeof(path), "%s%s", module->announcement.socket, endings[i]);
+        (void)unlink(path);
+    }
     slash = strrchr(path, '/');
     *slash = '\0';
     slash = strrchr(path, '/');

@@ -5,11 +5,11 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import stat
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
@@ -249,8 +249,10 @@ class Start(unittest.TestCase):
             self.assertEqual(code, CANNOT_CREATE)
             self.assertIn("another server", errors)
             self.assertEqual(server.run("1").result, 1)
+            listening = server.server_pid
             server.process.kill()
             server.process.wait()
+            pool.wait_until(lambda: not pool.is_alive(listening), "nobody listened any more")
             self.assertTrue(os.path.exists(path))
         with pool.Pool("--socket", path) as server:
             self.assertEqual(server.run("2").result, 2)
@@ -462,7 +464,7 @@ class End(unittest.TestCase):
             "time.sleep(600)"
         )
         host = subprocess.Popen(
-            [sys.executable, "-c", code, pool.program()], stdout=subprocess.PIPE, text=True
+            ["/usr/bin/python3", "-c", code, pool.program()], stdout=subprocess.PIPE, text=True
         )
         server = int(host.stdout.readline().split()[0])
         self.assertTrue(pool.is_alive(server))
@@ -479,8 +481,7 @@ class End(unittest.TestCase):
         server.process.wait()
         pool.wait_until(lambda: not any(map(pool.is_alive, inside)), "all were dead")
         call.close()
-        os.unlink(server.path)
-        os.rmdir(os.path.dirname(server.path))
+        shutil.rmtree(os.path.dirname(server.path))
 
     def test_kill_at_any_moment_leaves_no_process(self):
         for number in range(12):
@@ -493,9 +494,7 @@ class End(unittest.TestCase):
                 server.process.wait()
                 call.close()
                 pool.wait_until(lambda: not processes_with(python), "none was left")
-                with contextlib.suppress(OSError):
-                    os.unlink(server.path)
-                    os.rmdir(os.path.dirname(server.path))
+                shutil.rmtree(os.path.dirname(server.path), ignore_errors=True)
 
     def test_death_of_the_server_alone_is_told_and_cleared_away(self):
         server, call = self.start_busy()
