@@ -190,6 +190,7 @@ static bool order(const cgroup_t *group, const char *file, const char *text)
 void cgroup_kill(const cgroup_t *group)
 {
     (void)order(group, "cgroup.kill", "1");
+    (void)cgroup_thaw(group); /* for who comes next */
 }
 
 bool cgroup_freeze(const cgroup_t *group)

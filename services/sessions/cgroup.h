@@ -34,7 +34,8 @@ bool cgroup_join(const cgroup_t *group);
 /* How many of its processes the kernel has ended because memory was out. */
 int64_t cgroup_memory_kills(const cgroup_t *group);
 
-/* Kill all processes in it at once. Version 1 of the interface cannot: there it does nothing. */
+/* Kill all processes in it at once, frozen ones, too; it is thawed afterwards. Version 1 of the
+ * interface cannot: there it does nothing. */
 void cgroup_kill(const cgroup_t *group);
 
 /* Let no process of it run, and let them go on. False where the group cannot do that: with

@@ -183,7 +183,7 @@ int cgroup_open_home(const char *type, const char *controller, failure_t *failur
     bool mounted = false;
 
     if (!find_group(controller, group, sizeof(group))) {
-        (void)fail(failure, "%s is not there", what);
+        (void)fail(failure, "there is no controller %s", what);
         return -1;
     }
     FILE *file = fopen("/proc/self/mountinfo", "re");

@@ -199,9 +199,14 @@ static void sandbox_on_complaint(uv_poll_t *handle, int status, int events)
     if (got > 0) {
         sandbox->diagnosis_size += room > 0 ? (size_t)got : 0;
     } else if (got == 0 || errno != EAGAIN) {
-        unwatch(&sandbox->complaint_watch);
-        shut(&sandbox->complaint);
+        sandbox_hush(sandbox);
     }
+}
+
+void sandbox_hush(sandbox_t *sandbox)
+{
+    unwatch(&sandbox->complaint_watch);
+    shut(&sandbox->complaint);
 }
 
 /* ---- the end ---- */

@@ -44,6 +44,9 @@ typedef void (*sandbox_gone_cb)(sandbox_t *sandbox, void *data);
 sandbox_t *sandbox_spawn(const sandbox_plan_t *plan, const place_t *place, int control,
                          sandbox_gone_cb cb, void *data, failure_t *failure);
 
+/* Its worker is ready: from here on its complaints could be user code's, and are not heard. */
+void sandbox_hush(sandbox_t *sandbox);
+
 /* End all processes in it; the callback tells when that has happened. */
 void sandbox_kill(sandbox_t *sandbox);
 

@@ -3,8 +3,12 @@
  *
  *   selftest_start         bait, a place, a worker
  *   selftest_on_ready      the script goes in, with what it is to try
- *   selftest_on_end        its complaints come out; the worker is ended
- *   selftest_on_gone       everything is cleared away: the verdict
+ *   selftest_on_end        its complaints come out; with control groups, the worker
+ *                          is to take more memory than its group may have
+ *   selftest_on_gone       it was ended; everything is cleared away: the verdict
+ *
+ * The group has less than a session's: to use up that much is quick, and what it
+ * refuses is not refused by a limit that a process has by itself.
  */
 #include "selftest.h"
 
@@ -23,7 +27,10 @@
 #include "embedded.h"
 #include "execution.h"
 
-#define TIMEOUT_S 20
+#define TIMEOUT_S       20
+#define GROUP_MEMORY    (48 * MIB)
+#define GROUP_PROCESSES 12
+#define ATTEMPT         "bytearray(b'x') * (64 << 20)\n" /* and a Python around it */
 
 struct selftest {
     const sandbox_plan_t *plan;
@@ -35,6 +42,8 @@ struct selftest {
     execution_t *execution;
     int bait; /* listens at an abstract name */
     char abstract[40];
+    config_t config;   /* of the group */
+    bool takes_memory; /* and is expected to be ended for it */
     bool failed;
     failure_t failure;
 };
@@ -80,8 +89,13 @@ static bool selftest_begin(selftest_t *test, failure_t *failure)
         return fail(failure, "cannot test the sandbox: no abstract socket can be made: %s",
                     strerror(errno));
     }
+    test->config = *plan->config;
+    test->config.memory = GROUP_MEMORY;
+    if (plan->facility->cgroups.version != 0 && test->config.processes > GROUP_PROCESSES) {
+        test->config.processes = GROUP_PROCESSES;
+    }
     if (!namespace_mount(&test->place, (unsigned)plan->config->max_sessions, plan->facility,
-                         plan->config, failure)) {
+                         &test->config, failure)) {
         return false;
     }
     test->worker = worker_start(plan, &test->place, &selftest_events, test, failure);
@@ -133,6 +147,7 @@ static char *make_script(const selftest_t *test, size_t *size_out)
     sk_buffer_append_text(&script, "CONFIG = {");
     write_member(&script, "memory", config->address_space);
     write_member(&script, "processes", config->processes);
+    write_member(&script, "group", test->config.processes);
     write_member(&script, "data", config->data_size);
     write_member(&script, "tmp", config->tmp_size);
     sk_buffer_append_text(&script, "\"directory\":");
@@ -146,21 +161,28 @@ static char *make_script(const selftest_t *test, size_t *size_out)
     return sk_buffer_take(&script, size_out);
 }
 
-static void selftest_on_ready(worker_t *worker, void *data)
+/* `script` is taken, and NULL if memory was out. */
+static void selftest_run_take(selftest_t *test, char *script, size_t size)
 {
-    selftest_t *test = data;
     const execution_wish_t wish = {.timeout_s = TIMEOUT_S};
-    size_t size = 0;
-    char *script = make_script(test, &size);
 
     test->execution = script == NULL ? NULL : execution_new_take(test->plan, &wish, script, size);
     if (test->execution == NULL) {
-        worker_kill(worker, "no memory for the self-test");
+        worker_kill(test->worker, "no memory for the self-test");
         return;
     }
     test->execution->on_end = selftest_on_end;
     test->execution->data = test;
-    execution_begin(test->execution, worker);
+    execution_begin(test->execution, test->worker);
+}
+
+static void selftest_on_ready(worker_t *worker, void *data)
+{
+    size_t size = 0;
+    char *script = make_script(data, &size);
+
+    (void)worker;
+    selftest_run_take(data, script, size);
 }
 
 static void selftest_on_frame(worker_t *worker, frame_type_t type, const char *payload, size_t size,
@@ -202,14 +224,35 @@ static void selftest_judge(selftest_t *test, const execution_t *execution)
     test->failed = false;
 }
 
+static void selftest_take_memory(selftest_t *test)
+{
+    sk_buffer_t script = SK_BUFFER_INIT;
+    size_t size = 0;
+
+    test->takes_memory = true;
+    test->failed = true;
+    (void)fail(&test->failure, "cannot sandbox: the self-test found a hole: its control group does "
+                               "not limit memory; nothing is run on this machine");
+    sk_buffer_append_text(&script, ATTEMPT);
+    char *text = sk_buffer_take(&script, &size);
+    selftest_run_take(test, text, size);
+}
+
 static void selftest_on_end(execution_t *execution, void *data)
 {
     selftest_t *test = data;
+    const bool goes_on = !test->takes_memory && test->plan->facility->cgroups.version != 0;
 
-    selftest_judge(test, execution);
+    if (!test->takes_memory) {
+        selftest_judge(test, execution);
+    }
     test->execution = NULL;
     execution_release(execution);
-    worker_kill(test->worker, "the self-test has ended");
+    if (goes_on && !test->failed) {
+        selftest_take_memory(test);
+    } else {
+        worker_kill(test->worker, "the self-test has ended");
+    }
 }
 
 static void selftest_on_gone(worker_t *worker, void *data)
@@ -219,7 +262,9 @@ static void selftest_on_gone(worker_t *worker, void *data)
     if (!worker_was_ready(worker) && worker_reason(worker) == NULL) {
         (void)facility_explain_sandbox(worker_diagnosis(worker), &test->failure);
     } else if (test->execution != NULL) {
+        const bool memory = worker_reason(worker) == test->plan->memory_reason;
         execution_abort(test->execution, OUTCOME_FAILED, worker_reason(worker));
+        test->failed = !(test->takes_memory && memory);
     }
     namespace_unmount(&test->place);
     test->cb(test->failed ? &test->failure : NULL, test->data);

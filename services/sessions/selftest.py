@@ -66,7 +66,7 @@ def forks():
     ends = os.pipe()
     count = 0
     try:
-        while count <= CONFIG["processes"]:
+        while count <= CONFIG["group"]:
             if os.fork() == 0:
                 os.read(ends[0], 1)
                 os._exit(0)
@@ -79,7 +79,11 @@ def forks():
         os.wait()
     os.close(ends[0])
     os.close(ends[1])
-    return count >= CONFIG["processes"]
+    return count >= CONFIG["group"]
+
+
+def own_processes_are_unlimited():
+    return resource.getrlimit(resource.RLIMIT_NPROC)[1] > CONFIG["processes"]
 
 
 def init_is_unlimited():
@@ -159,6 +163,7 @@ CHECKS = (
     ("/mnt/data is not writable", lambda: not writable("/mnt/data")),
     ("memory is not limited", lambda: works(bytearray, CONFIG["memory"])),
     ("processes are not limited", forks),
+    ("processes of its user are not limited", own_processes_are_unlimited),
     ("the init of the sandbox is not limited", init_is_unlimited),
     ("file size is not limited", lambda: grows("/mnt/data/large", CONFIG["data"] + 1)),
     ("files are not limited", lambda: file_system_is_larger("/mnt/data", CONFIG["data"])),

@@ -106,14 +106,20 @@ void slot_clear(slot_t *slot)
     slot->state = SLOT_FREE;
 }
 
-/* It never became one: a machine that cannot start them is not asked again at once. */
+/* It never became one: a machine that cannot start them is not asked again at once. But where
+ * files have used up a session's memory, that is the session's own doing. */
 static void slot_on_start_failed(slot_t *slot, const worker_t *worker)
 {
     failure_t failure = {""};
 
-    (void)facility_explain_sandbox(worker_diagnosis(worker), &failure);
     slot->worker = NULL;
-    pool_on_start_failed(slot->pool, failure.text);
+    if (slot->session != NULL && worker_reason(worker) == pool_plan(slot->pool)->memory_reason) {
+        (void)fail(&failure, "the session's Python cannot start beside the session's files: %s",
+                   worker_reason(worker));
+    } else {
+        (void)facility_explain_sandbox(worker_diagnosis(worker), &failure);
+        pool_on_start_failed(slot->pool, failure.text);
+    }
     if (slot->session != NULL) {
         session_give_up(slot->session, failure.text);
     }

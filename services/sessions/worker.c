@@ -188,6 +188,7 @@ static void worker_meet(worker_t *worker, pid_t sender)
     worker->pid = sender;
     worker->reader.sender = sender;
     worker->was_ready = true;
+    sandbox_hush(worker->sandbox);
     (void)uv_timer_stop(&worker->start_timer);
     worker_enter(worker, WORKER_IDLE);
     worker->events->on_ready(worker, worker->data);

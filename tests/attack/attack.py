@@ -122,12 +122,15 @@ def mounts_of(process):
 
 
 class Attacks(unittest.TestCase):
+    flags = ()
+
     @classmethod
     def setUpClass(cls):
         cls.directory = os.environ["TMPDIR"]
         cls.host = Host(cls.directory)
         cls.pool = pool.Pool(
-            "--memory", "256M", "--processes", "16", "--max-sessions", "16", "--warm-min", "0"
+            "--memory", "256M", "--processes", "16", "--max-sessions", "16", "--warm-min", "0",
+            *cls.flags,
         ).__enter__()
         cls.directories = os.listdir(os.path.dirname(cls.pool.path))
         cls.pool.run("n = 0", "attack-neighbour")
@@ -149,6 +152,7 @@ class Attacks(unittest.TestCase):
             cls.host.check(test, cls.directory)
             cls.host.close()
         test.assertFalse(list(filter(pool.is_alive, inside)))
+        test.assertEqual(pool.groups_of(cls.pool.pid), [])
         test.assertEqual(cls.pool.process.returncode, 0)
 
     def runTest(self):
@@ -230,5 +234,5 @@ class Attacks(unittest.TestCase):
                     self.judge(call.result(), expected)
 
 
-def main():
-    pool.main()
+def main(level=None):
+    pool.main(level)
