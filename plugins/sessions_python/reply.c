@@ -3,7 +3,7 @@
  *
  *     reply_repair          NUL characters replaced, too deep values turned into text
  *     reply_read_envelope   family A or B, or flat: where is what
- *     reply_read_images     pictures in the result, decoded
+ *     reply_read_attachments  what was displayed, decoded
  *     reply_judge           did it succeed, and if not, why
  *     reply_write_text, reply_write_value
  */
@@ -30,7 +30,7 @@
 
 static bool reply_repair(sk_buffer_t *out, const char *body, size_t size);
 static bool reply_read_envelope(reply_t *reply, const sk_json_span_t *root);
-static void reply_read_images(reply_t *reply);
+static void reply_read_attachments(reply_t *reply);
 static void reply_judge(reply_t *reply);
 
 bool reply_read(reply_t *reply, const char *body, size_t size, char *error, size_t error_size)
@@ -72,10 +72,10 @@ bool reply_read(reply_t *reply, const char *body, size_t size, char *error, size
         (void)snprintf(error, error_size, "it has no status of an execution: \"%s\"", excerpt);
         return false;
     }
-    reply_read_images(reply);
+    reply_read_attachments(reply);
     reply_judge(reply);
-    if (reply->lacks_memory || reply->status.failed || reply->out.failed || reply->err.failed ||
-        reply->error_code.failed || reply->error_message.failed) {
+    if (reply->attachments.lacks_memory || reply->status.failed || reply->out.failed ||
+        reply->err.failed || reply->error_code.failed || reply->error_message.failed) {
         (void)snprintf(error, error_size, "memory ran out");
         return false;
     }
@@ -84,9 +84,7 @@ bool reply_read(reply_t *reply, const char *body, size_t size, char *error, size
 
 void reply_fini(reply_t *reply)
 {
-    for (size_t i = 0; i < reply->image_count; i++) {
-        sk_buffer_fini(&reply->images[i].data);
-    }
+    attachments_fini(&reply->attachments);
     sk_buffer_fini(&reply->body);
     sk_buffer_fini(&reply->status);
     sk_buffer_fini(&reply->out);
@@ -332,6 +330,9 @@ static bool reply_read_envelope(reply_t *reply, const sk_json_span_t *root)
           member(&inner, "executionResult", &reply->result))) {
         reply->result.text = NULL;
     }
+    if (!member(&inner, "displays", &reply->displays) || reply->displays.type != SK_JSON_ARRAY) {
+        reply->displays.text = NULL;
+    }
     if (!member(&inner, "executionTimeInMilliseconds", &reply->milliseconds) ||
         reply->milliseconds.type != SK_JSON_NUMBER) {
         reply->milliseconds.text = NULL;
@@ -348,100 +349,30 @@ static bool reply_read_envelope(reply_t *reply, const sk_json_span_t *root)
     return true;
 }
 
-/* ---- images ---- */
+/* ---- attachments ---- */
 
-/* "png" to "image/png"; false if it is no word of a media type. */
-static bool image_types(reply_image_t *image, const sk_json_span_t *format, size_t number)
+/* A list that is the result may have images in it. */
+static void reply_read_attachments(reply_t *reply)
 {
-    char word[24];
-    size_t size = 0;
+    attachments_t *attachments = &reply->attachments;
+    sk_json_cursor_t cursor;
+    sk_json_span_t item;
 
-    if (format->size - 2 >= sizeof(word)) {
-        return false;
-    }
-    size = sk_json_string_decode(format, word);
-    for (size_t i = 0; i < size; i++) {
-        word[i] = (char)tolower((unsigned char)word[i]);
-        if (!isalnum((unsigned char)word[i]) && strchr("+-.", word[i]) == NULL) {
-            return false;
+    if (reply->result.text != NULL) {
+        attachments_take_image(attachments, &reply->result);
+        if (reply->result.type == SK_JSON_ARRAY) {
+            cursor = sk_json_enter(&reply->result);
+            while (sk_json_next(&cursor, NULL, &item)) {
+                attachments_take_image(attachments, &item);
+            }
         }
     }
-    if (size == 0 || strlen(word) != size) {
-        return false;
-    }
-    if (strcmp(word, "jpg") == 0) {
-        memcpy(word, "jpeg", 5);
-    }
-    (void)snprintf(image->media_type, sizeof(image->media_type), "image/%s%s", word,
-                   strcmp(word, "svg") == 0 ? "+xml" : "");
-    word[strcspn(word, "+")] = '\0';
-    (void)snprintf(image->name, sizeof(image->name), "figure-%zu.%s", number, word);
-    return true;
-}
-
-/* Many encoders break base64 into lines. Nothing is appended if it is none; false: no memory. */
-static bool decode_base64(sk_buffer_t *out, const sk_json_span_t *text)
-{
-    sk_buffer_t base64 = SK_BUFFER_INIT;
-    size_t kept = 0;
-    bool has_memory = false;
-
-    sk_json_string_append(&base64, text);
-    for (size_t i = 0; i < base64.size; i++) {
-        if (!isspace((unsigned char)base64.data[i])) {
-            base64.data[kept++] = base64.data[i];
-        }
-    }
-    if (!base64.failed && kept > 0) {
-        (void)sk_base64_decode(base64.data, kept, out);
-    }
-    has_memory = !base64.failed && !out->failed;
-    sk_buffer_fini(&base64);
-    return has_memory;
-}
-
-static void read_image(reply_t *reply, const sk_json_span_t *value)
-{
-    sk_json_span_t type;
-    sk_json_span_t format;
-    sk_json_span_t data;
-    reply_image_t *image = &reply->images[reply->image_count];
-
-    if (reply->image_count < REPLY_IMAGE_MAX && member(value, "type", &type) &&
-        type.type == SK_JSON_STRING && sk_json_string_equals(&type, "image", 5) &&
-        member(value, "format", &format) && format.type == SK_JSON_STRING &&
-        member(value, "base64_data", &data) && data.type == SK_JSON_STRING &&
-        image_types(image, &format, reply->image_count + 1)) {
-        image->at = value->text;
-        reply->lacks_memory = !decode_base64(&image->data, &data) || reply->lacks_memory;
-        reply->image_count++;
-    }
-}
-
-static void reply_read_images(reply_t *reply)
-{
-    if (reply->result.text == NULL) {
-        return;
-    }
-    read_image(reply, &reply->result);
-    if (reply->result.type == SK_JSON_ARRAY) {
-        sk_json_cursor_t cursor = sk_json_enter(&reply->result);
-        sk_json_span_t item;
-
+    if (reply->displays.text != NULL) {
+        cursor = sk_json_enter(&reply->displays);
         while (sk_json_next(&cursor, NULL, &item)) {
-            read_image(reply, &item);
+            attachments_take_display(attachments, &item);
         }
     }
-}
-
-static const reply_image_t *find_image(const reply_t *reply, const sk_json_span_t *value)
-{
-    for (size_t i = 0; i < reply->image_count; i++) {
-        if (reply->images[i].at == value->text && value->type == SK_JSON_OBJECT) {
-            return &reply->images[i];
-        }
-    }
-    return NULL;
 }
 
 /* ---- judgement ---- */
@@ -485,7 +416,7 @@ static void append_buffer(sk_buffer_t *out, const sk_buffer_t *text)
     sk_buffer_append(out, sk_buffer_text(text), text->size);
 }
 
-static void write_placeholder(sk_buffer_t *out, const reply_image_t *image)
+static void write_placeholder(sk_buffer_t *out, const attachment_t *image)
 {
     if (image->data.size > 0) {
         sk_buffer_appendf(out, "[%s, %zu bytes]", image->media_type, image->data.size);
@@ -494,24 +425,31 @@ static void write_placeholder(sk_buffer_t *out, const reply_image_t *image)
     }
 }
 
+/* The object that stands for an attachment. */
+static void write_attachment(sk_buffer_t *out, const attachment_t *attachment)
+{
+    sk_buffer_appendf(out, "{\"type\":\"%s\",\"media_type\":\"%s\",\"size\":%zu",
+                      attachment_is_image(attachment) ? "image" : "text", attachment->media_type,
+                      attachment->data.size);
+    if (attachment->data.size > 0) {
+        sk_buffer_appendf(out, ",\"attachment\":\"%s\"", attachment->name);
+    }
+    sk_buffer_append_char(out, '}');
+}
+
 /* As JSON without base64 of images: in a text a placeholder stands for each, else an object. */
 static void write_result(const reply_t *reply, sk_buffer_t *out, const sk_json_span_t *value,
                          bool is_text)
 {
-    const reply_image_t *image = find_image(reply, value);
+    const attachment_t *image = attachments_find(&reply->attachments, value);
 
     if (image != NULL && is_text) {
         sk_buffer_append_char(out, '"');
         write_placeholder(out, image);
         sk_buffer_append_char(out, '"');
     } else if (image != NULL) {
-        sk_buffer_appendf(out, "{\"type\":\"image\",\"media_type\":\"%s\",\"size\":%zu",
-                          image->media_type, image->data.size);
-        if (image->data.size > 0) {
-            sk_buffer_appendf(out, ",\"attachment\":\"%s\"", image->name);
-        }
-        sk_buffer_append_char(out, '}');
-    } else if (value->type == SK_JSON_ARRAY && reply->image_count > 0) {
+        write_attachment(out, image);
+    } else if (value->type == SK_JSON_ARRAY && reply->attachments.count > 0) {
         sk_json_cursor_t cursor = sk_json_enter(value);
         sk_json_span_t item;
 
@@ -528,13 +466,58 @@ static void write_result(const reply_t *reply, sk_buffer_t *out, const sk_json_s
     }
 }
 
+/* Images and plain texts, each on a line of its own. Of other forms the text has been printed or
+ * is the result. */
+static void write_displays_text(const reply_t *reply, sk_buffer_t *out, bool has_result)
+{
+    sk_json_cursor_t cursor = sk_json_enter(&reply->displays);
+    sk_json_span_t item;
+    sk_json_span_t text;
+
+    while (sk_json_next(&cursor, NULL, &item)) {
+        const attachment_t *attachment = attachments_find(&reply->attachments, &item);
+
+        if (attachment != NULL && !attachment_is_image(attachment)) {
+            continue;
+        }
+        if (has_result) {
+            sk_buffer_append_char(out, '\n');
+        }
+        has_result = true;
+        if (attachment != NULL) {
+            write_placeholder(out, attachment);
+        } else if (member(&item, "text", &text) && text.type == SK_JSON_STRING) {
+            sk_json_string_append(out, &text);
+        } else {
+            sk_buffer_append_text(out, "[a display that is not readable]");
+        }
+    }
+}
+
+/* What no attachment was made of is given as it is. */
+static void write_displays_value(const reply_t *reply, sk_buffer_t *out)
+{
+    sk_json_cursor_t cursor = sk_json_enter(&reply->displays);
+    sk_json_span_t item;
+    const char *separator = "";
+
+    sk_buffer_append_text(out, ",\"displays\":[");
+    while (sk_json_next(&cursor, NULL, &item)) {
+        sk_buffer_append_text(out, separator);
+        separator = ",";
+        write_result(reply, out, &item, false);
+    }
+    sk_buffer_append_char(out, ']');
+}
+
 void reply_write_text(const reply_t *reply, sk_buffer_t *out)
 {
     sk_buffer_append_text(out, "Status:\n");
     append_buffer(out, &reply->status);
     sk_buffer_append_text(out, "\nResult:\n");
+    const size_t start = out->size;
     if (reply->result.text != NULL) {
-        const reply_image_t *image = find_image(reply, &reply->result);
+        const attachment_t *image = attachments_find(&reply->attachments, &reply->result);
 
         if (image != NULL) {
             write_placeholder(out, image);
@@ -543,6 +526,9 @@ void reply_write_text(const reply_t *reply, sk_buffer_t *out)
         } else {
             write_result(reply, out, &reply->result, true);
         }
+    }
+    if (reply->displays.text != NULL) {
+        write_displays_text(reply, out, out->size > start);
     }
     sk_buffer_append_text(out, "\nStdout:\n");
     append_buffer(out, &reply->out);
@@ -573,6 +559,9 @@ void reply_write_value(const reply_t *reply, sk_buffer_t *out)
         write_result(reply, out, &reply->result, false);
     } else {
         sk_buffer_append_text(out, "null");
+    }
+    if (reply->displays.text != NULL) {
+        write_displays_value(reply, out);
     }
     sk_buffer_append_char(out, ',');
     write_string(out, "stdout", &reply->out);

@@ -16,15 +16,7 @@
 #include <buffer.h>
 #include <json.h>
 
-#define REPLY_IMAGE_MAX 16
-
-/* A picture in the result: bytes beside it, never base64 inside a text. */
-typedef struct reply_image {
-    const char *at;      /* where its object begins in the body */
-    sk_buffer_t data;    /* owned; empty: it could not be read */
-    char media_type[48]; /* "image/png" */
-    char name[40];       /* "figure-1.png" */
-} reply_image_t;
+#include "attachment.h"
 
 typedef struct reply {
     sk_buffer_t body; /* owned; the repaired one that the spans point into, if there was need */
@@ -39,9 +31,8 @@ typedef struct reply {
     sk_json_span_t session_state; /* "kept" or "lost" after a timeout, local pools */
     const char *failure;          /* "exception", "timeout", "aborted"; NULL: none, or not known */
     bool succeeded;
-    bool lacks_memory; /* for an image */
-    reply_image_t images[REPLY_IMAGE_MAX];
-    size_t image_count;
+    sk_json_span_t displays; /* list of what was displayed beside the result; text NULL: none */
+    attachments_t attachments;
 } reply_t;
 
 /*

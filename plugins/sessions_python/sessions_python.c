@@ -625,7 +625,7 @@ static void execution_on_refusal(execution_t *execution, const kp_http_response 
     sk_buffer_fini(&detail);
 }
 
-/* Hand the answer over: the value, the text, the images. */
+/* Hand the answer over: the value, the text, what was displayed. */
 static int execution_return(execution_t *execution, const reply_t *reply)
 {
     kp_call *call = execution->call;
@@ -638,12 +638,12 @@ static int execution_return(execution_t *execution, const reply_t *reply)
     if (!text.failed && !value.failed) {
         status = kp_set_text(call, text.data, text.size);
     }
-    for (size_t i = 0; i < reply->image_count && status == KP_OK; i++) {
-        const reply_image_t *image = &reply->images[i];
+    for (size_t i = 0; i < reply->attachments.count && status == KP_OK; i++) {
+        const attachment_t *attachment = &reply->attachments.items[i];
 
-        if (image->data.size > 0) {
-            status =
-                kp_attach(call, image->name, image->media_type, image->data.data, image->data.size);
+        if (attachment->data.size > 0) {
+            status = kp_attach(call, attachment->name, attachment->media_type,
+                               attachment->data.data, attachment->data.size);
         }
     }
     if (status == KP_OK) {
@@ -673,9 +673,9 @@ static void execution_on_reply(execution_t *execution, const kp_http_response *r
     }
     status = execution_return(execution, &reply);
     kp_log(execution->call->instance, KP_LOG_DEBUG,
-           "execution %" PRIu64 ": %s, %zu bytes of stdout, %zu of stderr, %zu images",
+           "execution %" PRIu64 ": %s, %zu bytes of stdout, %zu of stderr, %zu attachments",
            execution->id, reply.succeeded ? "succeeded" : "failed", reply.out.size, reply.err.size,
-           reply.image_count);
+           reply.attachments.count);
     reply_fini(&reply);
     if (status == KP_OK) {
         execution_settle(execution, KP_OK);

@@ -11,7 +11,8 @@ semkernel_fuzz(fuzz/sessions_python_reply_fuzz LIBS sessions_python_parts)
 
 # All of it, against the real local pool.
 semkernel_test(plugins/sessions_python_test LIBS semkernel::kernel
-               SOURCES support/files.c support/interpreter.c TIMEOUT 300)
+               SOURCES support/files.c support/interpreter.c TIMEOUT 300
+               ENVIRONMENT SEMKERNEL_SESSIOND_PREIMPORT=none)
 add_dependencies(plugins_sessions_python_test http sessions sessions_python semkernel-sessiond)
 
 # And against a server of the test in the place of a managed pool.

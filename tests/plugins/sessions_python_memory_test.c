@@ -24,7 +24,9 @@ static void read_reply(void)
         "{\"id\":\"e\",\"status\":\"Failed\",\"error\":{\"code\":\"c\",\"message\":\"m\"},"
         "\"result\":"
         "{\"stdout\":\"a\\u0000b\",\"stderr\":\"e\",\"executionResult\":[{\"type\":\"image\","
-        "\"format\":\"png\",\"base64_data\":\"aGVsbG8=\"},1]}}";
+        "\"format\":\"png\",\"base64_data\":\"aGVsbG8=\"},1],\"displays\":[{\"type\":\"image\","
+        "\"format\":\"png\",\"base64_data\":\"aGVsbG8=\"},{\"type\":\"text\","
+        "\"mediaType\":\"text/html\",\"text\":\"<b>\"}]}}";
     reply_t reply;
     char error[512] = "";
     sk_buffer_t text = SK_BUFFER_INIT;

@@ -204,10 +204,10 @@ static void image_becomes_bytes_beside_the_text(void)
                    V("{\"type\":\"image\",\"media_type\":\"image/png\",\"size\":5,"
                      "\"attachment\":\"figure-1.png\"}")});
     CHECK(reply_read(&reply, body, strlen(body), error, sizeof(error)));
-    CHECK_EQ(reply.image_count, 1);
-    CHECK_STR(reply.images[0].name, "figure-1.png");
-    CHECK_STR(reply.images[0].media_type, "image/png");
-    CHECK_STR(sk_buffer_text(&reply.images[0].data), "hello");
+    CHECK_EQ(reply.attachments.count, 1);
+    CHECK_STR(reply.attachments.items[0].name, "figure-1.png");
+    CHECK_STR(reply.attachments.items[0].media_type, "image/png");
+    CHECK_STR(sk_buffer_text(&reply.attachments.items[0].data), "hello");
     reply_fini(&reply);
 }
 
@@ -229,6 +229,71 @@ static void image_that_cannot_be_read_does_not_reach_the_text(void)
                      "\"base64_data\":\"%%%%\"}"),
                    TEXT("Succeeded", "[image/png, not readable]", "", ""),
                    V("{\"type\":\"image\",\"media_type\":\"image/png\",\"size\":0}")});
+}
+
+#define PNG "{\"type\":\"image\",\"format\":\"png\",\"base64_data\":\"aGVsbG8=\"}"
+#define PNG_VALUE(number)                                                                          \
+    "{\"type\":\"image\",\"media_type\":\"image/png\",\"size\":5,\"attachment\":"                  \
+    "\"figure-" number ".png\"}"
+
+static void displays_become_attachments_and_lines_of_the_text(void)
+{
+    CHECK_SAMPLES(
+        {B("\"executionResult\":" PNG ",\"displays\":[" PNG "," PNG "]"),
+         TEXT("Succeeded", "[image/png, 5 bytes]\n[image/png, 5 bytes]\n[image/png, 5 bytes]", "",
+              ""),
+         V(PNG_VALUE("1") ",\"displays\":[" PNG_VALUE("2") "," PNG_VALUE("3") "]")},
+        {B("\"executionResult\":5,\"displays\":[" PNG "]"),
+         TEXT("Succeeded", "5\n[image/png, 5 bytes]", "", ""),
+         V("5,\"displays\":[" PNG_VALUE("1") "]")},
+        {B("\"executionResult\":\"\",\"displays\":[" PNG "]"),
+         TEXT("Succeeded", "[image/png, 5 bytes]", "", ""), NULL},
+        {B("\"executionResult\":\"a  b\",\"displays\":[{\"type\":\"text\",\"mediaType\":"
+           "\"text/html\",\"text\":\"<b>\"}]"),
+         TEXT("Succeeded", "a  b", "", ""),
+         V("\"a  b\",\"displays\":[{\"type\":\"text\",\"media_type\":\"text/html\",\"size\":3,"
+           "\"attachment\":\"display-1.html\"}]")},
+        {B("\"executionResult\":" PNG ",\"displays\":[{\"type\":\"text\",\"mediaType\":"
+           "\"text/plain\",\"text\":\"<Axes>\"}]"),
+         TEXT("Succeeded", "[image/png, 5 bytes]\n<Axes>", "", ""),
+         V(PNG_VALUE("1") ",\"displays\":[{\"type\":\"text\",\"mediaType\":\"text/plain\","
+                          "\"text\":\"<Axes>\"}]")});
+}
+
+static void displays_of_no_known_kind_do_no_harm(void)
+{
+    CHECK_SAMPLES(
+        {B("\"executionResult\":1,\"displays\":[]"), TEXT("Succeeded", "1", "", ""),
+         V("1,\"displays\":[]")},
+        {B("\"executionResult\":1,\"displays\":{\"a\":1}"), TEXT("Succeeded", "1", "", ""), V("1")},
+        {B("\"executionResult\":1,\"displays\":null"), TEXT("Succeeded", "1", "", ""), V("1")},
+        {B("\"executionResult\":1,\"displays\":[7]"),
+         TEXT("Succeeded", "1\n[a display that is not readable]", "", ""), V("1,\"displays\":[7]")},
+        {B("\"executionResult\":1,\"displays\":[{\"type\":\"text\",\"mediaType\":\"a\\\"b\","
+           "\"text\":\"t\"}]"),
+         TEXT("Succeeded", "1\nt", "", ""), NULL});
+}
+
+static void more_displays_than_are_attached_are_still_told(void)
+{
+    sk_buffer_t body = SK_BUFFER_INIT;
+    sk_buffer_t text = SK_BUFFER_INIT;
+    char error[512] = "";
+    reply_t reply;
+
+    sk_buffer_append_text(&body,
+                          "{\"status\":\"Succeeded\",\"result\":{\"stdout\":\"\",\"displays\":[");
+    for (int i = 0; i <= ATTACHMENT_MAX; i++) {
+        sk_buffer_append_text(&body, i == 0 ? PNG : "," PNG);
+    }
+    sk_buffer_append_text(&body, "]}}");
+    CHECK(reply_read(&reply, body.data, body.size, error, sizeof(error)));
+    CHECK_EQ(reply.attachments.count, ATTACHMENT_MAX);
+    reply_write_text(&reply, &text);
+    CHECK_STR_CONTAINS(sk_buffer_text(&text), "bytes]\n[a display that is not readable]\nStdout:");
+    reply_fini(&reply);
+    sk_buffer_fini(&body);
+    sk_buffer_fini(&text);
 }
 
 static void odd_characters_are_made_harmless(void)
@@ -347,5 +412,8 @@ TESTS(TEST(both_families_come_out_alike), TEST(result_of_family_a_may_look_like_
       TEST(error_of_the_service_takes_the_place_of_a_missing_stderr),
       TEST(image_becomes_bytes_beside_the_text), TEST(images_among_others_keep_their_places),
       TEST(image_that_cannot_be_read_does_not_reach_the_text),
-      TEST(odd_characters_are_made_harmless), TEST(raw_nul_is_made_visible),
-      TEST(value_that_is_too_deep_stays_text), TEST(answer_that_cannot_be_read_is_shown_in_part))
+      TEST(displays_become_attachments_and_lines_of_the_text),
+      TEST(displays_of_no_known_kind_do_no_harm),
+      TEST(more_displays_than_are_attached_are_still_told), TEST(odd_characters_are_made_harmless),
+      TEST(raw_nul_is_made_visible), TEST(value_that_is_too_deep_stays_text),
+      TEST(answer_that_cannot_be_read_is_shown_in_part))

@@ -54,6 +54,49 @@ static void last_expression_is_the_result(void)
     interpreter_free(&first);
 }
 
+static void figures_come_as_bytes_and_stand_in_the_text_by_their_size(void)
+{
+    kernel_result_t *result = NULL;
+
+    start(NULL);
+    result = interpreter_run(&first, "import matplotlib.pyplot as plt\n"
+                                     "plt.plot([1, 2]); plt.show()\n"
+                                     "plt.plot([2, 1]); plt.show()\n'both'");
+    CHECK_EQ(kernel_result_status(result), KERNEL_OK);
+    CHECK_STR_CONTAINS(kernel_result_text(result), "Result:\nboth\n[image/png, ");
+    CHECK_EQ(kernel_result_attachment_count(result), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const kernel_attachment_t *figure = kernel_result_attachment_at(result, i);
+        char line[64];
+        CHECK_STR(figure->name, i == 0 ? "figure-1.png" : "figure-2.png");
+        CHECK_STR(figure->media_type, "image/png");
+        CHECK(figure->data_size > 1000 && memcmp(figure->data, "\x89PNG\r\n\x1a\n", 8) == 0);
+        (void)snprintf(line, sizeof(line), "\n[image/png, %zu bytes]\n", figure->data_size);
+        CHECK_STR_CONTAINS(kernel_result_text(result), line);
+    }
+    CHECK(strstr(kernel_result_json(result), "iVBOR") == NULL); /* how base64 of a PNG begins */
+    kernel_result_free(result);
+    interpreter_check(&first, "plt.plot([1]); plt.show()", KERNEL_OK, "Result:\n[image/png, ");
+    interpreter_free(&first);
+}
+
+static void table_comes_as_text_and_its_html_beside_it(void)
+{
+    kernel_result_t *result = NULL;
+    const kernel_attachment_t *table = NULL;
+
+    start(NULL);
+    result = interpreter_run(&first, "import pandas\npandas.DataFrame({'a': [5]})");
+    CHECK_STR(kernel_result_text(result), TEXT("Succeeded", "   a\n0  5", "", ""));
+    CHECK_EQ(kernel_result_attachment_count(result), 1);
+    table = kernel_result_attachment_at(result, 0);
+    CHECK_STR(table->name, "display-1.html");
+    CHECK_STR(table->media_type, "text/html");
+    CHECK_STR_CONTAINS(kernel_result_json(result), "\"attachment\":\"display-1.html\"");
+    kernel_result_free(result);
+    interpreter_free(&first);
+}
+
 static void wrapping_around_the_code_is_taken_off(void)
 {
     start(NULL);
@@ -423,7 +466,8 @@ static void code_is_in_no_log(void)
 }
 
 TESTS(TEST(printed_text_comes_back_as_four_parts), TEST(last_expression_is_the_result),
-      TEST(wrapping_around_the_code_is_taken_off),
+      TEST(figures_come_as_bytes_and_stand_in_the_text_by_their_size),
+      TEST(table_comes_as_text_and_its_html_beside_it), TEST(wrapping_around_the_code_is_taken_off),
       TEST(wrapping_stays_if_the_configuration_says_so), TEST(failing_code_is_a_result),
       TEST(interpreter_that_ends_itself_loses_its_variables_alone),
       TEST(endless_loop_ends_in_time_and_keeps_the_variables),
