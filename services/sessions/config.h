@@ -31,6 +31,8 @@
       "PATH", "read this configuration file: key = value, # begins a comment") \
     K(TEXT,   socket,          NULL, 0, 0, \
       "PATH", "listen here; the directory must be ours, mode 0700 (default: a fresh private directory)") \
+    K(SWITCH, print_endpoint,  false, 0, 0, NULL, \
+      "tell where the server that runs can be reached, as variables for a shell, and exit") \
     K(SWITCH, tcp,             false, 0, 0, NULL, \
       "listen on 127.0.0.1 too, for clients that show the bearer token") \
     K(NUMBER, port,            0, 0, 65535, "N", "of TCP; 0: any that is free") \

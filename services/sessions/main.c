@@ -43,6 +43,7 @@
 #include "supervisor.h"
 #include "syscall_filter.h"
 #include "watch.h"
+#include "whereabouts.h"
 
 extern char **environ;
 
@@ -347,6 +348,14 @@ static int server_main(server_t *server)
     _exit(exit_status); /* the namespace for its children is dead: exit() may want to make one */
 }
 
+static int tell_endpoint(const config_t *config)
+{
+    failure_t failure = {""};
+
+    return whereabouts_print(config->socket, stdout, &failure) ? EXIT_SUCCESS
+                                                               : complain(EX_UNAVAILABLE, &failure);
+}
+
 int main(int argc, char **argv)
 {
     static server_t server;
@@ -366,7 +375,8 @@ int main(int argc, char **argv)
         break;
     case CONFIG_RUN:
         log_open(&server.config);
-        exit_status = server_main(&server);
+        exit_status =
+            server.config.print_endpoint ? tell_endpoint(&server.config) : server_main(&server);
         break;
     }
     config_fini(&server.config);

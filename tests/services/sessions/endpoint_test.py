@@ -1,5 +1,7 @@
 """What the server listens at, what it tells of that, and when it refuses to begin."""
 
+import fcntl
+import http.client
 import json
 import os
 import socket
@@ -131,6 +133,199 @@ class Start(unittest.TestCase):
         self.assert_refused(73, "--tcp", "--tls-key", key, says="go together")
         self.assert_refused(64, "--tcp", "--port", "65536", says="65535")
         self.assert_refused(64, "--tcp", "--bind", "0.0.0.0", says="unknown flag")
+
+
+class Activation(unittest.TestCase):
+    """Servers that get their sockets from whoever starts them."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.home = os.path.join(directory.name, "run")
+        os.mkdir(self.home, 0o700)
+        self.socket = os.path.join(self.home, "socket")
+
+    def listen(self, address, family=socket.AF_UNIX):
+        sock = socket.socket(family)
+        self.addCleanup(sock.close)
+        sock.bind(address)
+        sock.listen()
+        return sock
+
+    def start(self, *socks, flags=(), count=None, pid=None):
+        """A server whose descriptors 3, 4 .. are these sockets, as a manager passes them."""
+        code = (
+            "import os, sys\nfor number, sock in enumerate(%r): os.dup2(sock, 3 + number)\n"
+            "os.environ['LISTEN_PID'] = str(%r or os.getpid())\nos.execv(sys.argv[1], sys.argv[1:])"
+        )
+        high = [fcntl.fcntl(sock, fcntl.F_DUPFD, 100) for sock in socks]
+        spare = [os.open("/dev/null", os.O_RDONLY) for _ in range(12)]  # so the lifeline is none of theirs
+        try:
+            return pool.Pool(
+                *flags, before=["/usr/bin/python3", "-I", "-c", code % (high, pid)], pass_fds=high,
+                environment={"LISTEN_FDS": str(len(socks) if count is None else count), "LISTEN_FDNAMES": "x",
+                             "NOTIFY_SOCKET": os.path.join(self.home, "notify")},
+            )
+        finally:
+            for file in high + spare:
+                os.close(file)
+
+    def assert_refused(self, *socks, says, **members):
+        server = self.start(*socks, **members)
+        complaint = server.complaint()
+        server.__exit__()
+        self.assertEqual(server.process.returncode, 73, complaint)
+        self.assertIn(says, complaint)
+
+    def test_sockets_that_are_handed_over_are_served_and_left_as_they_were(self):
+        unix = self.listen(self.socket)
+        tcp = self.listen(("127.0.0.1", 0), socket.AF_INET)
+        six = self.listen(("::1", 0), socket.AF_INET6) if socket.has_ipv6 else None
+        with socket.socket(socket.AF_UNIX) as early:  # connected before the server is there
+            early.connect(self.socket)
+            early.sendall(b"GET /metadata?api-version=%s HTTP/1.1\r\n" % pool.NEWEST.encode())
+            with self.start(*filter(None, (unix, tcp, six))) as server:
+                early.sendall(b"Host: localhost\r\nConnection: close\r\n\r\n")
+                early.settimeout(pool.PATIENCE)
+                self.assertEqual(ways.statuses(ways.read_all(early)), ["200"])
+                self.assertEqual(server.path, self.socket)
+                self.assertEqual(server.announcement["tcp"], "http://127.0.0.1:%d" % tcp.getsockname()[1])
+                for kind in ("unix", "tcp"):
+                    self.assertEqual(ways.run(server, kind, "6 * 7").result, 42)
+                if six is not None:
+                    connection = http.client.HTTPConnection("::1", six.getsockname()[1], timeout=pool.PATIENCE)
+                    connection.request("GET", "/metadata?api-version=" + pool.NEWEST)
+                    self.assertEqual(connection.getresponse().status, 401)
+                    connection.close()
+                code = "import os; [name for name in os.environ if 'LISTEN' in name or 'NOTIFY' in name]"
+                self.assertEqual(ways.run(server, "unix", code).result, [])
+        self.assertEqual(os.listdir(self.home), ["socket"])
+        self.assertEqual(unix.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN), 1)
+        with self.start(unix) as server:
+            self.assertEqual(ways.run(server, "unix", "1").result, 1)
+
+    def test_with_a_tcp_socket_alone_there_is_still_a_unix_socket(self):
+        tcp = self.listen(("127.0.0.1", 0), socket.AF_INET)
+        with self.start(tcp) as server:
+            self.assertNotEqual(server.path, self.socket)
+            for kind in ("unix", "tcp"):
+                self.assertEqual(ways.run(server, kind, "1").result, 1)
+
+    def test_sockets_meant_for_another_process_are_left_alone(self):
+        unix = self.listen(self.socket)
+        with self.start(unix, pid=1) as server:
+            self.assertNotEqual(server.path, self.socket)
+
+    def test_the_manager_is_told_of_start_and_end(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.bind(os.path.join(self.home, "notify"))
+            notify.settimeout(pool.PATIENCE)
+            with self.start(self.listen(self.socket)) as server:
+                self.assertEqual(notify.recv(100), b"READY=1")
+                server.process.terminate()
+                self.assertEqual(notify.recv(100), b"STOPPING=1")
+                self.assertEqual(server.process.wait(pool.PATIENCE), 0)
+
+    def test_sockets_that_cannot_be_used_are_named(self):
+        unix = self.listen(self.socket)
+        other = self.listen(os.path.join(self.home, "other"))
+        abstract = self.listen("\0semkernel-test-%d" % os.getpid())
+        world = self.listen(("0.0.0.0", 0), socket.AF_INET)
+        deaf, datagram = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.assert_refused(world, says="TCP is served on 127.0.0.1 and [::1] only")
+        self.assert_refused(unix, other, says="one is enough")
+        self.assert_refused(abstract, says="absolute path")
+        self.assert_refused(deaf, says="no listening stream socket")
+        self.assert_refused(datagram, says="no listening stream socket")
+        self.assert_refused(unix, count=2, says="descriptor 4")
+        self.assert_refused(unix, count=9, says="at most 8")
+        self.assert_refused(unix, flags=("--socket", self.home + "/mine"), says="leave --socket out")
+        deaf.close()
+        datagram.close()
+
+    def test_a_socket_that_others_could_reach_tells_no_token(self):
+        os.chmod(self.home, 0o755)
+        unix = self.listen(self.socket)
+        tcp = self.listen(("127.0.0.1", 0), socket.AF_INET)
+        self.assert_refused(unix, tcp, says="--token-file")
+        with self.start(unix) as server:
+            self.assertNotIn("file", server.announcement)
+            self.assertEqual(os.listdir(self.home), ["socket"])
+
+
+class Whereabouts(unittest.TestCase):
+    """--print-endpoint"""
+
+    NAMES = ("SEMKERNEL_POOL_SOCKET", "SEMKERNEL_POOL_ENDPOINT", "SEMKERNEL_POOL_TOKEN_FILE")
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.home = directory.name
+        self.environment = {"TMPDIR": self.home, "XDG_RUNTIME_DIR": os.path.join(self.home, "runtime")}
+        os.mkdir(self.environment["XDG_RUNTIME_DIR"], 0o700)
+
+    def ask(self, *flags):
+        return subprocess.run([pool.program(), "--print-endpoint", *flags], capture_output=True, text=True,
+                              env={**os.environ, **self.environment}, timeout=pool.PATIENCE)
+
+    def told(self, *flags):
+        """What a shell has after it has evaluated the answer."""
+        done = self.ask(*flags)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        script = 'eval "$1"; exec env'
+        shell = subprocess.run(["/bin/sh", "-c", script, "sh", done.stdout], capture_output=True, text=True, env={})
+        lines = dict(line.split("=", 1) for line in shell.stdout.splitlines())
+        return [lines.get(name) for name in self.NAMES]
+
+    def assert_nobody(self, says, *flags):
+        done = self.ask(*flags)
+        self.assertEqual((done.returncode, done.stdout), (69, ""))
+        self.assertIn(says, done.stderr)
+
+    def test_the_one_server_that_runs_is_told_and_then_nobody(self):
+        self.assert_nobody("no server of this user runs")
+        for variables in (self.environment, {"XDG_RUNTIME_DIR": "", "TMPDIR": self.home}):
+            with pool.Pool(environment=variables) as server:
+                self.assertEqual(self.told(), [server.path, "http://localhost", None])
+            self.assert_nobody("no server of this user runs")
+
+    def test_with_tcp_its_address_and_the_file_of_the_token_are_told(self):
+        with pool.Pool("--tcp", environment=self.environment) as server:
+            announcement = server.announcement
+            self.assertEqual(self.told(), [server.path, announcement["tcp"], announcement["tokenFile"]])
+            self.assertNotIn(ways.token(server), self.ask().stdout)
+
+    def test_one_of_several_must_be_named(self):
+        quoted = os.path.join(self.home, "it's $(here)")
+        os.mkdir(quoted, 0o700)
+        with pool.Pool(environment=self.environment) as one, pool.Pool(environment=self.environment) as two:
+            done = self.ask()
+            self.assertEqual((done.returncode, done.stdout), (69, ""))
+            for server in (one, two):
+                self.assertIn(server.path, done.stderr)
+                self.assertEqual(self.told("--socket", server.path)[0], server.path)
+        with pool.Pool("--socket", quoted + "/socket") as server:
+            self.assertEqual(self.told("--socket", server.path)[0], quoted + "/socket")
+        self.assert_nobody("answers at " + quoted, "--socket", quoted + "/socket")
+
+    def test_what_a_dead_server_or_somebody_else_left_is_passed_over(self):
+        left = os.path.join(self.home, "semkernel-sessions-left")
+        os.mkdir(left, 0o700)
+        file = os.path.join(left, "socket.json")
+        with open(file, "w") as text:
+            text.write('{"socket":"/x","endpoint":"http://localhost"}\n')
+        self.assert_nobody("no server of this user runs")
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.bind(os.path.join(left, "socket"))
+            sock.listen()
+            os.chmod(file, 0o666)
+            self.assert_nobody("no server of this user runs")
+            os.chmod(file, 0o600)
+            self.assertEqual(self.told()[1], "http://localhost")
+            with open(file, "w") as text:
+                text.write("nonsense\n")
+            self.assert_nobody("is not its file")
 
 
 if __name__ == "__main__":

@@ -77,9 +77,10 @@ def query(**names):
 class Pool:
     """One running server. Use as a context manager."""
 
-    def __init__(self, *flags, environment=None, lifeline=True):
+    def __init__(self, *flags, environment=None, lifeline=True, before=(), pass_fds=()):
+        """`before` and `pass_fds`: a program that starts the server, and what it is given."""
         self.lifeline, self.cut = os.pipe()
-        arguments = [program(), *LEVEL_FLAGS, *flags]
+        arguments = [*before, program(), *LEVEL_FLAGS, *flags]
         if lifeline:
             arguments += ["--lifeline", str(self.lifeline)]
         self.errors = tempfile.TemporaryFile()
@@ -88,7 +89,7 @@ class Pool:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self.errors,
-            pass_fds=[self.lifeline],
+            pass_fds=[self.lifeline, *pass_fds],
             env={**os.environ, "SEMKERNEL_SESSIOND_PREIMPORT": "none", **(environment or {})},
         )
         os.close(self.lifeline)
