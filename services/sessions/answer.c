@@ -215,10 +215,16 @@ void answer_ended(const call_t *call, const execution_t *execution)
 void answer_started(const call_t *call, const execution_t *execution)
 {
     sk_buffer_t location = SK_BUFFER_INIT;
+    char operation[EXECUTION_ID_MAX + 16];
 
-    sk_buffer_appendf(&location, "/executions/%s?api-version=%s&identifier=", execution->wish.id,
-                      call->version->name);
-    reply_write_encoded(&location, call->identifier);
+    if (call->protocol->plan->config->operation_location == LOCATION_ABSOLUTE) {
+        (void)snprintf(operation, sizeof(operation), "executions/%s", execution->wish.id);
+        reply_write_link(&location, call, operation);
+    } else {
+        sk_buffer_appendf(&location, "/executions/%s?api-version=%s&identifier=",
+                          execution->wish.id, call->version->name);
+        reply_write_encoded(&location, call->identifier);
+    }
     request_add_header(call->request, "Operation-Location", sk_buffer_text(&location));
     sk_buffer_fini(&location);
     answer_execution(call, execution, 202);

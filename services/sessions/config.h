@@ -88,6 +88,8 @@
     K(NUMBER, connections,     64, 1, 1024, "N", "client connections at a time") \
     K(NUMBER, request_timeout, 10, 1, 300, \
       "SECONDS", "for the head of a request; and a body may not pause for longer") \
+    K(CHOICE, operation_location, LOCATION_RELATIVE, 0, 0, "relative|absolute", \
+      "form of the header Operation-Location; the service has been seen to send both") \
     K(SWITCH, lenient,         false, 0, 0, NULL, \
       "take bodies of executions wrapped in properties and flat ones, whatever the api-version") \
     G("Reports") \
@@ -100,6 +102,7 @@
 /* clang-format on */
 
 /* In the order of their words in the table. */
+typedef enum location_form { LOCATION_RELATIVE, LOCATION_ABSOLUTE } location_form_t;
 typedef enum log_format { LOG_OFF, LOG_TEXT_LINES, LOG_JSON } log_format_t;
 typedef enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG } log_level_t;
 typedef enum background { BACKGROUND_FREEZE, BACKGROUND_RUN, BACKGROUND_KILL } background_t;

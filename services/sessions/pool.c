@@ -249,7 +249,10 @@ static uint64_t *tally_of(const slot_t *slot, metrics_now_t *now)
     if (slot->session == NULL) {
         return &now->workers_warm;
     }
-    return worker_is_idle(slot->worker) ? &now->workers_idle : &now->workers_busy;
+    if (!worker_is_idle(slot->worker)) {
+        return &now->workers_busy;
+    }
+    return worker_is_frozen(slot->worker) ? &now->workers_frozen : &now->workers_idle;
 }
 
 void pool_tally(const pool_t *pool, metrics_now_t *now)

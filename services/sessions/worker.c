@@ -601,6 +601,11 @@ const char *worker_python(const worker_t *worker)
     return worker->python;
 }
 
+bool worker_is_frozen(const worker_t *worker)
+{
+    return freeze_is_frozen(&worker->freeze);
+}
+
 pid_t worker_init(const worker_t *worker)
 {
     return worker->sandbox == NULL ? 0 : sandbox_init(worker->sandbox);

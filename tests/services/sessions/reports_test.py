@@ -285,6 +285,8 @@ class Counted(unittest.TestCase):
         made = read.value("sessions_made_total")
         idle = read.value("workers", state="idle") + read.value("workers", state="frozen")
         self.assertEqual(idle, 2)
+        pool.wait_until(
+            lambda: metrics(self.pool).value("workers", state="frozen") == 2, "both are frozen")
         self.pool.delete("moment-one")
         self.pool.delete("moment-two")
         read = metrics(self.pool)
