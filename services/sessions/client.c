@@ -336,6 +336,8 @@ void client_free(client_t *client)
     }
     clients->count -= client->phase != PHASE_LEAVING;
     clients->leaving -= client->phase == PHASE_LEAVING;
+    sk_free(client->target);
+    client->target = NULL;
     uv_close((uv_handle_t *)&client->poll, client_on_closed);
 }
 

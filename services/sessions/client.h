@@ -37,6 +37,7 @@ struct client {
     int64_t deadline_ns; /* INT64_MAX: none */
     uv_poll_t poll;      /* for its end; when leaving, for what it still sends */
     request_t *request;  /* NULL: none */
+    char *target;        /* of the latest request, as it came; kept for faults alone, else NULL */
 };
 
 typedef struct gate gate_t;

@@ -98,7 +98,10 @@
     K(CHOICE, log,             LOG_TEXT_LINES, 0, 0, "off|text|json", \
       "form of the log on stderr, a line for each event; never code, output, tokens or identifiers") \
     K(CHOICE, log_level,       LOG_WARN, 0, 0, "error|warn|info|debug", \
-      "least severe of what is logged; requests and sessions are info")
+      "least severe of what is logged; requests and sessions are info") \
+    G("Tests of clients") \
+    K(SWITCH, faults,          false, 0, 0, NULL, \
+      "let requests ask for errors, delays and cut connections, and show all requests: never for use")
 /* clang-format on */
 
 /* In the order of their words in the table. */

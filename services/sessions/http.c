@@ -120,6 +120,19 @@ static client_t *client_of(struct MHD_Connection *connection)
     return info->socket_context;
 }
 
+/* The library asks for something to begin the request's state with: nothing. */
+static void *http_on_target(void *data, const char *target, struct MHD_Connection *connection)
+{
+    const http_t *http = data;
+    client_t *client = client_of(connection);
+
+    if (http->options.faults) {
+        sk_free(client->target);
+        client->target = sk_strdup(target);
+    }
+    return NULL;
+}
+
 /* ---- requests ---- */
 
 /* The library's one call-back: first with the headers, then for each part of the body, then with
@@ -140,7 +153,7 @@ static enum MHD_Result http_on_request(void *data, struct MHD_Connection *connec
         }
         client_enter(request->client, PHASE_BODY, 0);
         request_check(request);
-        if (request->response == NULL && !request->at_once) {
+        if (request->response == NULL && !request->at_once && !request_fault_begin(request)) {
             http->options.handler(request, http->options.data);
         }
         return request_is_over(request) ? request_queue_answer(request) : MHD_YES;
@@ -158,7 +171,7 @@ static enum MHD_Result http_on_request(void *data, struct MHD_Connection *connec
         request_suspend(request);
         return MHD_YES;
     }
-    return request_queue_answer(request);
+    return request_fault_hold(request) ? MHD_YES : request_queue_answer(request);
 }
 
 static void http_on_request_end(void *data, struct MHD_Connection *connection, void **state,
@@ -204,8 +217,8 @@ static bool engine_start(engine_t *engine, http_t *http, const tls_t *tls)
         options->connections + SPARE, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_MAX, MHD_OPTION_NOTIFY_COMPLETED,
         http_on_request_end, NULL, MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, http,
-        MHD_OPTION_UNESCAPE_CALLBACK, http_unescape, NULL, MHD_OPTION_ARRAY,
-        tls == NULL ? none : secrets, MHD_OPTION_END);
+        MHD_OPTION_UNESCAPE_CALLBACK, http_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK,
+        http_on_target, http, MHD_OPTION_ARRAY, tls == NULL ? none : secrets, MHD_OPTION_END);
     const union MHD_DaemonInfo *info =
         engine->daemon == NULL ? NULL
                                : MHD_get_daemon_info(engine->daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -279,6 +292,7 @@ static void engine_stop(engine_t *engine, http_t *http)
 void http_stop(http_t *http)
 {
     http->closing++; /* it stays until here all is done */
+    request_faults_release();
     for (size_t i = 0; i < ENGINE_COUNT; i++) {
         engine_stop(&http->engines[i], http);
     }

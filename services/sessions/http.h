@@ -42,6 +42,7 @@ typedef struct http_options {
     size_t body_max;      /* of request_read_body() */
     http_handler_fn handler;
     void *data;
+    bool faults;       /* obey and record, for tests of clients */
     const char *level; /* goes into each answer's header semkernel-sandbox */
     const char *token; /* that clients over TCP must show */
     const char *hosts; /* names of this server beside localhost, separated by commas; NULL: none */

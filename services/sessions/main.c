@@ -156,6 +156,7 @@ static void server_report(const server_t *server)
                              &server->facility,
                              pool_python(server->pool),
                              server->doors.endpoint.path,
+                             server->doors.tcp,
                              server->pid,
                              server->unknown_calls};
 
@@ -173,6 +174,7 @@ static bool server_listen(server_t *server, failure_t *failure)
                                     .body_max = PROTOCOL_BODY_MAX,
                                     .handler = protocol_handle,
                                     .data = &server->protocol,
+                                    .faults = config->faults,
                                     .level = level_name(server->facility.level),
                                     .token = server->doors.token.text,
                                     .hosts = config->host_name,

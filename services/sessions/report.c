@@ -10,6 +10,7 @@
 #include <kernel/version.h>
 
 #include "log.h"
+#include "preimport.h"
 
 __attribute__((format(printf, 2, 3))) static void print_line(const char *name, const char *format,
                                                              ...)
@@ -58,6 +59,18 @@ static void print_limits(const config_t *config)
                size_text(space, sizeof(space), config->output_drain));
 }
 
+static void print_preimport(const config_t *config)
+{
+    sk_buffer_t names = SK_BUFFER_INIT;
+
+    preimport_write(config, &names);
+    if (names.size > 0) {
+        print_line("imported", "%s, if they are installed, by workers that are kept warm",
+                   sk_buffer_text(&names));
+    }
+    sk_buffer_fini(&names);
+}
+
 static void print_report(const report_t *report)
 {
     const facility_t *facility = report->facility;
@@ -78,14 +91,25 @@ static void print_report(const report_t *report)
                    report->unknown_calls);
     }
     print_line("python", "%s %s", report->config->python, report->python);
+    print_preimport(report->config);
     print_limits(report->config);
     print_line("listening", "%s", report->socket);
+    if (report->tcp[0] != '\0') {
+        print_line("", "%s, with the token beside the socket", report->tcp);
+    }
+    if (report->config->faults) {
+        print_line("faults", "can be asked for by anybody who may ask at all: for tests only");
+    }
 }
 
 void report_start(const report_t *report)
 {
     const config_t *config = report->config;
 
+    if (config->faults) {
+        LOG_EVENT(LOG_WARN, "faults",
+                  LOG_TEXT("reason", "--faults is set: for tests of clients only"));
+    }
     if (config->log != LOG_JSON && (config->verbose || isatty(STDERR_FILENO) == 1)) {
         print_report(report);
         return;
@@ -94,7 +118,8 @@ void report_start(const report_t *report)
         LOG_INFO, "started", LOG_TEXT("version", KERNEL_VERSION_STRING),
         LOG_NUMBER("pid", report->pid), LOG_TEXT("sandbox", level_name(report->facility->level)),
         LOG_TEXT("missing", report->facility->no_cgroups.text), LOG_TEXT("python", report->python),
-        LOG_TEXT("socket", report->socket), LOG_NUMBER("max_sessions", config->max_sessions),
-        LOG_NUMBER("warm_min", config->warm_min), LOG_NUMBER("memory", config->memory),
-        LOG_NUMBER("processes", config->processes), LOG_NUMBER("data_size", config->data_size));
+        LOG_TEXT("socket", report->socket), LOG_TEXT("tcp", report->tcp),
+        LOG_NUMBER("max_sessions", config->max_sessions), LOG_NUMBER("warm_min", config->warm_min),
+        LOG_NUMBER("memory", config->memory), LOG_NUMBER("processes", config->processes),
+        LOG_NUMBER("data_size", config->data_size));
 }

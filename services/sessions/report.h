@@ -17,6 +17,7 @@ typedef struct report {
     const facility_t *facility;
     const char *python;   /* its version; "" if no worker has told it yet */
     const char *socket;   /* path */
+    const char *tcp;      /* URL; "" if there is none */
     pid_t pid;            /* of the process that was started */
     size_t unknown_calls; /* of the system call list that this libseccomp does not know */
 } report_t;

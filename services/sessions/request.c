@@ -53,6 +53,7 @@ static void request_tell(const request_t *request)
 void request_free(request_t *request)
 {
     request_tell(request);
+    request_fault_end(request);
     request->client->request = NULL;
     if (request->on_hang_up != NULL) {
         request->on_hang_up(request);
@@ -170,6 +171,7 @@ static bool request_discard(request_t *request, size_t size)
 bool request_take_part(request_t *request, const char *part, size_t size)
 {
     request->received += size;
+    request_fault_take_part(request, part, size);
     if (request->response != NULL) {
         return request_discard(request, size);
     }

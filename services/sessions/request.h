@@ -6,6 +6,7 @@
  *   http.c             the library on the loop; the call-backs of a request's life
  *   request.c          what a request says, and its body
  *   request_answer.c   what it is answered
+ *   request_fault.c    what is to go wrong with it, in tests of clients
  *   request_guard.c    whether it may ask at all
  *
  * Together they are the home of libmicrohttpd; nobody else includes this header.
@@ -24,7 +25,9 @@
 #include <buffer.h>
 
 #include "client.h"
+#include "fault.h"
 #include "http.h"
+#include "request_log.h"
 
 #define ANSWER_HEADERS 24
 #define NOTE_MAX       128
@@ -52,8 +55,12 @@ typedef struct answer_header {
     size_t value; /* where it begins in the values */
 } answer_header_t;
 
+typedef struct request_fault request_fault_t;
+
 struct request {
     http_t *http;
+    request_fault_t *fault; /* NULL without --faults */
+    uint64_t given;         /* bytes of the answer's body, by its source */
     client_t *client;
     struct MHD_Connection *connection;
     const char *method;
@@ -110,6 +117,18 @@ void request_suspend(request_t *request);
 void request_refuse(request_t *request, unsigned status, const char *code, const char *message);
 /* Hand the answer to the library. */
 enum MHD_Result request_queue_answer(request_t *request);
+
+/* With --faults: take or refuse the request, record it, hold its answer back, cut it off. */
+bool request_fault_begin(request_t *request);
+void request_fault_take_part(request_t *request, const char *part, size_t size);
+bool request_fault_hold(request_t *request);
+bool request_fault_cuts(const request_t *request);
+bool request_fault_cuts_body(const request_t *request);
+/* How many of the next `most` bytes of the body may be sent. */
+size_t request_fault_room(const request_t *request, size_t most);
+void request_fault_end(request_t *request);
+/* The server ends: let go of all answers that are held back. */
+void request_faults_release(void);
 
 /* Refuse who may not ask. */
 void request_check(request_t *request);

@@ -65,15 +65,67 @@ static void request_answer(request_t *request, unsigned status, struct MHD_Respo
     request_resume(request);
 }
 
+/* A body that goes out by a source, which can be cut off. */
+typedef struct sent_buffer {
+    sk_buffer_t body;
+    size_t at;
+} sent_buffer_t;
+
+static long sent_buffer_give(char *bytes, size_t most, void *data)
+{
+    sent_buffer_t *sent = data;
+    size_t size = sent->body.size - sent->at;
+
+    size = size < most ? size : most;
+    memcpy(bytes, sent->body.data + sent->at, size);
+    sent->at += size;
+    return (long)size;
+}
+
+static void sent_buffer_drop(void *data)
+{
+    sent_buffer_t *sent = data;
+
+    sk_buffer_fini(&sent->body);
+    sk_free(sent);
+}
+
+static void answer_from_buffer(request_t *request, unsigned status, const char *type,
+                               sk_buffer_t *body)
+{
+    static const sk_buffer_t empty = SK_BUFFER_INIT;
+    sent_buffer_t *sent = sk_calloc(1, sizeof(*sent));
+    const body_source_t source = {sent_buffer_give, sent_buffer_drop, sent};
+
+    if (sent == NULL) { /* without an answer the connection is closed */
+        sk_buffer_fini(body);
+        request_answer(request, status, NULL);
+        return;
+    }
+    sent->body = *body;
+    *body = empty;
+    request_answer_source(request, status, type, sent->body.size, &source);
+}
+
 void request_answer_take(request_t *request, unsigned status, const char *type, sk_buffer_t *body)
 {
-    request_answer(request, status, make_response(request, type, body));
+    if (request_fault_cuts_body(request) && body != NULL && body->size > 0) {
+        answer_from_buffer(request, status, type, body);
+    } else {
+        request_answer(request, status, make_response(request, type, body));
+    }
 }
 
 static ssize_t request_on_give(void *data, uint64_t position, char *bytes, size_t most)
 {
     request_t *request = data;
-    long given = request->source.give(bytes, most, request->source.data);
+    const size_t room = request_fault_room(request, most);
+
+    if (room == 0) {
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    long given = request->source.give(bytes, room, request->source.data);
+    request->given += given > 0 ? (uint64_t)given : 0;
 
     (void)position;
     if (given == 0) {
@@ -102,7 +154,8 @@ enum MHD_Result request_queue_answer(request_t *request)
 
     request->response = NULL;
     client_enter(request->client, PHASE_ANSWER, request->sent);
-    if (response == NULL || request->http->severed) {
+    const bool cut = request->http->severed || request_fault_cuts(request);
+    if (response == NULL || cut) {
         request->sent = 0;
         request->status = 0;
     }
@@ -110,8 +163,7 @@ enum MHD_Result request_queue_answer(request_t *request)
         return MHD_NO;
     }
     enum MHD_Result queued =
-        request->http->severed ? MHD_NO
-                               : MHD_queue_response(request->connection, request->status, response);
+        cut ? MHD_NO : MHD_queue_response(request->connection, request->status, response);
     MHD_destroy_response(response);
     return queued;
 }

@@ -15,6 +15,7 @@
 
 #include <alloc.h>
 
+#include "fault.h"
 #include "guid.h"
 #include "journal.h"
 #include "slot.h"
@@ -389,6 +390,9 @@ bool session_on_worker_gone(session_t *session, const worker_t *worker)
     session->restarted = true;
     if (session->current != NULL) {
         execution_abort(session->current, OUTCOME_FAILED, why);
+    }
+    while (faults_abort_queue() && session->queue != NULL) {
+        execution_abort(session->queue, OUTCOME_FAILED, why);
     }
     if (slot->session == NULL) { /* removed by a waiter */
         return false;
