@@ -9,12 +9,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <alloc.h>
@@ -25,8 +26,7 @@
 
 #define PATH_SIZE  sizeof(((struct sockaddr_un *)0)->sun_path)
 #define FILE_MAX   (16 * 1024)
-#define WAITS      200 /* for a server that begins .. */
-#define WAIT_NS    (50 * 1000 * 1000)
+#define WAIT_MS    10000 /* for a server that begins */
 #define OWN_PREFIX "semkernel-sessions-"
 
 typedef struct found {
@@ -76,19 +76,52 @@ static bool read_file(const char *socket_path, sk_buffer_t *text)
     return size > 0 && !text->failed && text->data[size - 1] == '\n'; /* else it is being written */
 }
 
-/* Somebody listens there. One that has not told anything yet may be about to begin. */
+/* Tells when a file of the socket's directory has been written; -1 if that cannot be. */
+static int watch_directory(const char *socket_path)
+{
+    char parent[PATH_SIZE];
+    const char *slash = strrchr(socket_path, '/');
+    int watch = slash == NULL ? -1 : inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+    if (watch < 0) {
+        return -1;
+    }
+    (void)snprintf(parent, sizeof(parent), "%.*s", (int)(slash - socket_path + 1), socket_path);
+    if (inotify_add_watch(watch, parent, IN_CLOSE_WRITE) < 0) {
+        (void)close(watch);
+        return -1;
+    }
+    return watch;
+}
+
+/* The server has been begun by a connection; it tells when it listens. */
+static bool wait_for_file(int watch, const char *path, sk_buffer_t *text)
+{
+    struct pollfd event = {watch, POLLIN, 0};
+    char bytes[4096];
+
+    while (!read_file(path, text)) {
+        if (watch < 0 || poll(&event, 1, WAIT_MS) != 1) {
+            return false;
+        }
+        (void)!read(watch, bytes, sizeof(bytes));
+    }
+    return true;
+}
+
+/* Does a server listen there, and what does it tell? One that has not told anything yet may be
+ * about to begin. */
 static bool ask(const char *path, bool patient, sk_buffer_t *text)
 {
-    const struct timespec pause = {0, WAIT_NS};
+    const int watch = patient ? watch_directory(path) : -1; /* ahead of what it waits for */
     const int peer = connect_to(path);
-    bool told = peer >= 0 && read_file(path, text);
+    const bool told = peer >= 0 && wait_for_file(watch, path, text);
 
-    for (int i = 0; peer >= 0 && patient && !told && i < WAITS; i++) {
-        (void)nanosleep(&pause, NULL);
-        told = read_file(path, text);
-    }
     if (peer >= 0) {
         (void)close(peer);
+    }
+    if (watch >= 0) {
+        (void)close(watch);
     }
     return told;
 }

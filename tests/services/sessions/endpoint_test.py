@@ -309,6 +309,21 @@ class Whereabouts(unittest.TestCase):
             self.assertEqual(self.told("--socket", server.path)[0], quoted + "/socket")
         self.assert_nobody("answers at " + quoted, "--socket", quoted + "/socket")
 
+    def test_a_server_that_a_connection_begins_is_waited_for(self):
+        run = os.path.join(self.environment["XDG_RUNTIME_DIR"], "semkernel-sessiond")
+        os.mkdir(run, 0o700)
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.bind(run + "/socket")
+            sock.listen()
+            asking = subprocess.Popen([pool.program(), "--print-endpoint"], stdout=subprocess.PIPE, text=True,
+                                      env={**os.environ, **self.environment})
+            with sock.accept()[0]:  # it has come, and finds nothing yet
+                with open(run + "/socket.json", "w", opener=lambda *a: os.open(*a, 0o600)) as text:
+                    text.write('{"socket":"%s/socket",' % run)
+                    text.flush()
+                    text.write('"endpoint":"http://localhost"}\n')
+                self.assertIn("SEMKERNEL_POOL_SOCKET='%s/socket'" % run, asking.communicate(timeout=pool.PATIENCE)[0])
+
     def test_what_a_dead_server_or_somebody_else_left_is_passed_over(self):
         left = os.path.join(self.home, "semkernel-sessions-left")
         os.mkdir(left, 0o700)
