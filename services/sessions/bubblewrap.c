@@ -67,7 +67,7 @@ static void add_arguments(sk_buffer_t *arguments, const sandbox_plan_t *plan, co
     ADD("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts");
     ADD("--bind", place->shm, "/dev/shm", "--bind", place->tmp, "/tmp");
     ADD("--bind", place->data, "/mnt/data");
-    ADD("--perms", "0444", "--ro-bind-data", worker, "/opt/w.py");
+    ADD("--perms", "0444", "--ro-bind-data", worker, PROGRAM_PATH);
     ADD("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/mnt/data", "--cap-drop", "ALL");
     ADD("--info-fd", info, "--seccomp", filter);
 }
@@ -108,7 +108,7 @@ pid_t bubblewrap_start(const sandbox_plan_t *plan, const place_t *place, const s
                                       plan->config->address_space, plan->config->data_size,
                                       plan->config->descriptors};
     const char *arguments[FLAGS + NUMBERS + 1] = {
-        "bwrap", "--args", file, "--", plan->config->python, "-I", "/opt/w.py"};
+        "bwrap", "--args", file, "--", plan->config->python, "-I", PROGRAM_PATH};
     child_t child;
     pid_t pid = -1;
 
@@ -122,7 +122,7 @@ pid_t bubblewrap_start(const sandbox_plan_t *plan, const place_t *place, const s
     child.files[0] = child.files[1] = open("/dev/null", O_RDWR | O_CLOEXEC);
     child.files[2] = ends->complaint;
     child.files[CHILD_CONTROL] = ends->control;
-    child.files[CHILD_WORKER] = open_again(plan->worker_file);
+    child.files[CHILD_WORKER] = open_again(program_file(plan->program));
     child.files[CHILD_FILTER] = open_again(plan->seccomp_file);
     child.files[CHILD_INFO] = ends->info;
     child.files[CHILD_ARGUMENTS] = write_arguments(plan, place);

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -36,6 +35,7 @@
 #include "namespace.h"
 #include "pool.h"
 #include "preimport.h"
+#include "program.h"
 #include "protocol.h"
 #include "report.h"
 #include "sandbox.h"
@@ -53,6 +53,7 @@ typedef struct server {
     doors_t doors;
     uv_loop_t loop;
     sandbox_plan_t plan;
+    program_t *program;
     pool_t *pool;
     survey_t *survey;
     watch_t *watch; /* NULL where control groups limit memory */
@@ -103,6 +104,7 @@ static void server_on_pool_closed(void *data)
     }
     watch_stop(server->watch);
     server->watch = NULL;
+    program_close(server->program);
     for (size_t i = 0; i < sizeof(server->signals) / sizeof(server->signals[0]); i++) {
         uv_close((uv_handle_t *)&server->signals[i], NULL);
     }
@@ -216,20 +218,12 @@ static void server_on_tested(const failure_t *failure, void *data)
     } else if (!server_listen(server, &own)) {
         server->exit_status = complain(EX_CANTCREAT, &own);
         server_end(server, true);
-    } else if (preimport_is_wanted(&server->config)) {
-        survey_start(server->survey); /* else when somebody asks for what it finds */
+    } else {
+        program_compile(server->program); /* only now: the start has the machine */
+        if (preimport_is_wanted(&server->config)) {
+            survey_start(server->survey); /* else when somebody asks for what it finds */
+        }
     }
-}
-
-static int make_file(const char *name, const void *content, size_t size)
-{
-    int file = memfd_create(name, MFD_CLOEXEC);
-
-    if (file >= 0 && write(file, content, size) != (ssize_t)size) {
-        (void)close(file);
-        file = -1;
-    }
-    return file;
 }
 
 static bool server_prepare(server_t *server, failure_t *failure)
@@ -244,9 +238,11 @@ static bool server_prepare(server_t *server, failure_t *failure)
     (void)snprintf(server->plan.memory_reason, sizeof(server->plan.memory_reason),
                    "it used more than %lld MiB of memory",
                    (long long)(server->config.memory / MIB));
-    server->plan.worker_file = make_file("worker", embedded_worker, embedded_worker_size);
-    if (server->plan.worker_file < 0) {
-        return fail(failure, "cannot keep the worker program: %s", strerror(errno));
+    server->program = program_new(&server->loop, server->config.python, embedded_worker,
+                                  embedded_worker_size, failure);
+    server->plan.program = server->program;
+    if (server->program == NULL) {
+        return false;
     }
     server->pool = pool_new(&server->plan);
     server->survey = server->pool == NULL ? NULL : survey_new(&server->plan, server->pool);
@@ -299,7 +295,7 @@ static int server_run(void *data)
     survey_free(server->survey);
     pool_free(server->pool);
     (void)close(server->plan.seccomp_file);
-    (void)close(server->plan.worker_file);
+    program_free(server->program);
     return server->exit_status;
 }
 

@@ -15,17 +15,18 @@
 #include "facility.h"
 #include "failure.h"
 #include "namespace.h"
+#include "program.h"
 
 /* What all sandboxes of a server have in common. */
 typedef struct sandbox_plan {
     uv_loop_t *loop;
     const config_t *config;
     const facility_t *facility;
-    int seccomp_file;       /* the filter's program */
-    int worker_file;        /* worker.py */
-    int fonts_file;         /* matplotlib's font cache, once there is one: */
-    char fonts_name[40];    /* "" before */
-    char memory_reason[64]; /* why a worker was ended that had too much */
+    int seccomp_file;         /* the filter's program */
+    const program_t *program; /* of the workers */
+    int fonts_file;           /* matplotlib's font cache, once there is one: */
+    char fonts_name[40];      /* "" before */
+    char memory_reason[64];   /* why a worker was ended that had too much */
 } sandbox_plan_t;
 
 /* What a sandbox is started with, for a recipe to hand on. */

@@ -90,7 +90,7 @@ class Parts:
         return module
 
     def files(self):
-        return (__file__, *("/opt/%s.py" % name for name in self.texts))
+        return (start.__code__.co_filename, *("/opt/%s.py" % name for name in self.texts))
 
 
 class Packets:

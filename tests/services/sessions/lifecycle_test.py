@@ -1,6 +1,7 @@
 """Start, refusal, warmth, waiting, interruption, and the end in all its forms."""
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -289,6 +290,22 @@ class Warmth(unittest.TestCase):
                 pool.wait_until(lambda: self.workers(server) == wanted, "they were ready")
                 server.run("1")
                 pool.wait_until(lambda: self.workers(server) == min(wanted + 1, 4), "one more")
+
+    def test_later_workers_run_code_that_was_compiled_once_and_show_no_line_of_it(self):
+        names = ("code-%d" % number for number in itertools.count())
+        code = "import importlib.util as u; open('/opt/w.py', 'rb').read(4) == u.MAGIC_NUMBER"
+
+        def runs_code(server):
+            name = next(names)
+            is_code = server.run(code, name).result
+            failed = server.run("1/0", name)
+            self.assertIn("1/0", failed.stderr)
+            self.assertNotIn("/opt/", failed.stderr)
+            server.delete(name)
+            return is_code
+
+        with pool.Pool("--warm-min", "0") as server:
+            pool.wait_until(lambda: runs_code(server), "a session runs compiled code")
 
     def test_idle_sessions_are_removed(self):
         with pool.Pool("--cooldown", "1", "--warm-min", "0") as server:
