@@ -113,7 +113,7 @@ class Pool:
         start = now()
         flags = ["--warm-min", "1", "--verbose"] if is_warm else ["--warm-min", "0"]
         self.process = subprocess.Popen(
-            [os.environ["SESSIOND"], "--lifeline", "0", *flags],
+            [os.environ["SESSIOND"], "--lifeline", "0", "--preimport", "none", *flags],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if is_warm else None,
@@ -134,7 +134,7 @@ class Pool:
 
     def await_worker(self):
         for line in self.process.stderr:
-            if "worker ready" in line:
+            if " worker_warm " in line:
                 return
         sys.exit("the session pool has ended")
 

@@ -3,6 +3,7 @@
  *
  *     first executions    in a session that did not exist, by a worker that was warm
  *     round trips         of the shortest execution in a session that is there
+ *     wakings             of a session that was stopped since
  *     sessions in a row   made, used once and deleted by several clients at a time
  *     interrupts          from the deadline to the answer, the session's state kept
  *     ends                of a session with many processes, until none is left
@@ -23,6 +24,8 @@
 
 enum {
     FIRST_EXECUTIONS = 60,
+    FIRST_PLOTS = 8,
+    WAKINGS = 100,
     ROUND_TRIPS = 20000,
     SESSIONS = 400,
     INTERRUPTS = 2, /* of each kind, besides one */
@@ -49,25 +52,24 @@ static double time_execution(pool_client_t *client, const char *identifier, cons
     return bench_now() - start;
 }
 
-static void measure_first_executions(bench_t *bench)
+/* Two workers are warm each time, and the machine has nothing else to do. */
+static void measure_first_executions(bench_t *bench, const char *name, const char *imports,
+                                     const char *code, size_t count, double budget_ms)
 {
-    static const char *const flags[] = {"--warm-min", "2", "--verbose", NULL};
+    const char *const flags[] = {"--warm-min", "2", "--verbose", "--preimport", imports, NULL};
     pool_server_t server = pool_server_start(flags);
     pool_client_t client = pool_client_connect(&server);
-    size_t count = bench_times(bench, FIRST_EXECUTIONS);
     double *ns = new_values(count);
     char identifier[32];
 
-    pool_server_introduce(bench, &server);
     pool_server_await_worker(&server);
     for (size_t i = 0; i < count; i++) {
         snprintf(identifier, sizeof(identifier), "first-%zu", i);
         pool_server_await_worker(&server);
-        ns[i] = time_execution(&client, identifier, "print(1)");
+        ns[i] = time_execution(&client, identifier, code);
         pool_client_delete(&client, identifier);
     }
-    bench_figure(bench, "hand-out and first execution, p50", bench_percentile(ns, count, 0.5),
-                 BENCH_MS, 2);
+    bench_figure(bench, name, bench_percentile(ns, count, 0.5), BENCH_MS, budget_ms);
     free(ns);
     pool_client_close(&client);
     pool_server_stop(&server);
@@ -101,6 +103,35 @@ static void measure_sessions(bench_t *bench, const pool_server_t *server)
     pool_server_await_empty(server);
     bench_rate(bench, "sessions made, used once, removed",
                (double)count / ((bench_now() - start) / 1e9), 25);
+}
+
+/* The session's processes have been stopped since its last execution. */
+static void measure_wakings(bench_t *bench)
+{
+    static const char *const flags[] = {"--warm-min",     "0", "--preimport", "none",
+                                        "--freeze-after", "0", NULL};
+    pool_server_t server = pool_server_start(flags);
+    pool_client_t client = pool_client_connect(&server);
+    size_t count = bench_times(bench, WAKINGS);
+    double *stop_ns = new_values(count);
+    double *ns = new_values(count);
+
+    pool_client_execute(&client, "wakings", "print(1)");
+    for (size_t i = 0; i < count; i++) {
+        double start = bench_now();
+
+        pool_client_await(&client, "workers{state=\"frozen\"}", 1);
+        stop_ns[i] = bench_now() - start;
+        ns[i] = time_execution(&client, "wakings", "print(1)");
+    }
+    bench_figure(bench, "stopping a session, p50", bench_percentile(stop_ns, count, 0.5), BENCH_MS,
+                 20);
+    bench_figure(bench, "round trip to a stopped session, p50", bench_percentile(ns, count, 0.5),
+                 BENCH_MS, 2);
+    free(stop_ns);
+    free(ns);
+    pool_client_close(&client);
+    pool_server_stop(&server);
 }
 
 /* ---- interrupts ---- */
@@ -211,7 +242,8 @@ static void measure_ends(bench_t *bench)
 
 static void measure_output(bench_t *bench)
 {
-    static const char *const flags[] = {"--warm-min", "0", "--output-drain", "600M", NULL};
+    static const char *const flags[] = {"--warm-min",     "0",    "--preimport", "none",
+                                        "--output-drain", "600M", NULL};
     pool_server_t server = pool_server_start(flags);
     pool_client_t client = pool_client_connect(&server);
 
@@ -229,16 +261,23 @@ static void measure_output(bench_t *bench)
 
 int main(int argc, char **argv)
 {
-    static const char *const flags[] = {"--warm-min", "0", "--max-sessions", "16", NULL};
+    static const char *const flags[] = {"--warm-min",     "0",  "--preimport", "none",
+                                        "--max-sessions", "16", NULL};
     bench_t bench = bench_begin(argc, argv);
     pool_server_t server;
 
-    measure_first_executions(&bench);
     server = pool_server_start(flags);
+    pool_server_introduce(&bench, &server);
+    measure_first_executions(&bench, "hand-out and first execution, p50", "none", "print(1)",
+                             bench_times(&bench, FIRST_EXECUTIONS), 2);
+    measure_first_executions(&bench, "hand-out and import of pyplot, p50",
+                             "numpy,matplotlib.pyplot", "import matplotlib.pyplot",
+                             bench_times(&bench, FIRST_PLOTS), 5);
     measure_round_trips(&bench, &server);
     measure_sessions(&bench, &server);
     measure_interrupts(&bench, &server);
     pool_server_stop(&server);
+    measure_wakings(&bench);
     measure_ends(&bench);
     measure_output(&bench);
     return bench_end(&bench);

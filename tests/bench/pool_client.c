@@ -145,3 +145,28 @@ void pool_client_delete(pool_client_t *client, const char *identifier)
         give_up("a session was not deleted", client->answer);
     }
 }
+
+static double read_figure(pool_client_t *client, const char *figure)
+{
+    static const char request[] = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    char line[128];
+
+    transmit(client, request, (int)strlen(request));
+    snprintf(line, sizeof(line), "\nsemkernel_sessiond_%s ", figure);
+    const char *found = receive_answer(client) == 200 ? strstr(client->body, line) : NULL;
+    if (found == NULL) {
+        give_up("the session pool does not tell", figure);
+    }
+    return strtod(found + strlen(line), NULL);
+}
+
+void pool_client_await(pool_client_t *client, const char *figure, double value)
+{
+    double deadline = bench_now() + PATIENCE_S * 1e9;
+
+    while (read_figure(client, figure) != value) {
+        if (bench_now() > deadline) {
+            give_up("waited too long", figure);
+        }
+    }
+}

@@ -32,4 +32,7 @@ void pool_client_execute(pool_client_t *client, const char *identifier, const ch
 
 void pool_client_delete(pool_client_t *client, const char *identifier);
 
+/* Wait until a figure of the server's own, such as workers{state="frozen"}, has this value. */
+void pool_client_await(pool_client_t *client, const char *figure, double value);
+
 #endif /* BENCH_POOL_CLIENT_H */

@@ -18,7 +18,8 @@ enum { TOGETHER = 8, SAMPLES = 20, SESSIONS = 10000, SESSIONS_SHORT = 200 };
 /* Of one session among several, as they come: they have the program of Python in common. */
 static void measure_session(bench_t *bench, const char *name, const char *code, double budget_mib)
 {
-    static const char *const flags[] = {"--warm-min", "0", "--max-sessions", "8", NULL};
+    static const char *const flags[] = {"--warm-min",     "0", "--preimport", "none",
+                                        "--max-sessions", "8", NULL};
     static process_tree_t tree;
     pool_server_t server = pool_server_start(flags);
     pool_client_t client = pool_client_connect(&server);
@@ -50,7 +51,8 @@ static double settle_descriptors(const pool_server_t *server, double lowest)
 
 static void measure_many_sessions(bench_t *bench)
 {
-    static const char *const flags[] = {"--warm-min", "0", "--max-sessions", "8", NULL};
+    static const char *const flags[] = {"--warm-min",     "0", "--preimport", "none",
+                                        "--max-sessions", "8", NULL};
     pool_server_t server = pool_server_start(flags);
     size_t count = bench->is_short ? SESSIONS_SHORT : SESSIONS;
     double resident[SAMPLES];
@@ -77,10 +79,7 @@ int main(int argc, char **argv)
     bench_t bench = bench_begin(argc, argv);
 
     measure_session(&bench, "idle session, one of 8", "print(1)", 8);
-    if (!bench.is_short) { /* matplotlib is there for `make bench`, not for `make check` */
-        measure_session(&bench, "idle session with pyplot, one of 8", "import matplotlib.pyplot",
-                        45);
-    }
+    measure_session(&bench, "idle session with pyplot, one of 8", "import matplotlib.pyplot", 45);
     measure_many_sessions(&bench);
     return bench_end(&bench);
 }

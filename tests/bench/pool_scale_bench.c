@@ -37,7 +37,8 @@ static void measure_calls(bench_t *bench, const pool_server_t *server)
 
 int main(int argc, char **argv)
 {
-    static const char *const flags[] = {"--warm-min", "0", "--max-sessions", "256", NULL};
+    static const char *const flags[] = {"--warm-min",     "0",   "--preimport", "none",
+                                        "--max-sessions", "256", NULL};
     static process_tree_t tree;
     bench_t bench = bench_begin(argc, argv);
     pool_server_t server = pool_server_start(flags);

@@ -50,17 +50,19 @@ static bool read_line(int file, char *line, size_t size)
     return length > 0;
 }
 
-/* The text behind `name` in a line of JSON without escapes. */
-static void copy_member(const char *line, const char *name, char *value, size_t size)
+/* The announcement is a line of JSON; what is asked for needs no escapes in it. */
+void pool_server_copy(const pool_server_t *server, const char *name, char *value, size_t size)
 {
-    const char *start = strstr(line, name);
-    size_t length = start == NULL ? size : strcspn(start + strlen(name), "\"");
+    char key[64];
+    int key_length = snprintf(key, sizeof(key), "\"%s\":\"", name);
+    const char *start = strstr(server->announcement, key);
+    size_t length = start == NULL ? size : strcspn(start + key_length, "\"");
 
     if (length >= size) {
-        fprintf(stderr, "the session pool announces no %s: %s\n", name, line);
+        fprintf(stderr, "the session pool announces no %s: %s\n", name, server->announcement);
         exit(2);
     }
-    memcpy(value, start + strlen(name), length);
+    memcpy(value, start + key_length, length);
     value[length] = '\0';
 }
 
@@ -113,7 +115,6 @@ pool_server_t pool_server_start(const char *const *flags)
     int announcement[2];
     int lifeline[2];
     int log[2] = {-1, -1};
-    char line[512];
     bool verbose = false;
 
     for (size_t i = 0; flags[i] != NULL && i + 4 < FLAGS_MAX; i++) {
@@ -133,12 +134,12 @@ pool_server_t pool_server_start(const char *const *flags)
     if (verbose) {
         (void)close(log[1]);
     }
-    if (!read_line(announcement[0], line, sizeof(line))) {
+    if (!read_line(announcement[0], server.announcement, sizeof(server.announcement))) {
         end_without_server(server.started);
     }
     (void)close(announcement[0]);
-    copy_member(line, "\"socket\":\"", server.socket, sizeof(server.socket));
-    copy_member(line, "\"level\":\"", server.level, sizeof(server.level));
+    pool_server_copy(&server, "socket", server.socket, sizeof(server.socket));
+    pool_server_copy(&server, "level", server.level, sizeof(server.level));
     server.serving = child_of(child_of(server.started));
     return server;
 }
@@ -168,7 +169,7 @@ void pool_server_await_worker(const pool_server_t *server)
             fputs("the session pool ended while a worker was awaited\n", stderr);
             exit(2);
         }
-    } while (strstr(line, "worker ready") == NULL);
+    } while (strstr(line, " worker_warm ") == NULL);
 }
 
 void pool_server_read_tree(const pool_server_t *server, process_tree_t *tree)

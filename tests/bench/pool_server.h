@@ -1,7 +1,7 @@
 /*
  * pool_server.h - a session pool that was started by hand, for benchmarks.
  *
- *     static const char *const flags[] = {"--max-sessions", "8", NULL};
+ *     static const char *const flags[] = {"--preimport", "none", NULL};
  *     pool_server_t server = pool_server_start(flags);
  *     pool_client_t client = pool_client_connect(&server);
  *
@@ -25,6 +25,7 @@ typedef struct pool_server {
     pid_t serving; /* the one that does the work; sandboxes are below it */
     int lifeline;
     int log; /* what the server says on stderr, if it is --verbose; else -1 */
+    char announcement[1024];
     char socket[108];
     char level[24]; /* of isolation */
 } pool_server_t;
@@ -34,7 +35,10 @@ pool_server_t pool_server_start(const char *const *flags);
 
 void pool_server_stop(pool_server_t *server);
 
-/* Of a server that is --verbose: wait until one more worker is ready. */
+/* Copy the text that the server has announced under this name. */
+void pool_server_copy(const pool_server_t *server, const char *name, char *value, size_t size);
+
+/* Of a server that is --verbose: wait until one more worker is warm, with all its imports. */
 void pool_server_await_worker(const pool_server_t *server);
 
 /* All processes of its sandboxes. */
