@@ -70,6 +70,10 @@ FORMS = (  # of what a value may show itself as, richest first
 BUNDLE = "_repr_mimebundle_"
 FORM_NAMES = (BUNDLE, *(name for _, name in FORMS))
 
+STEPS = {  # what takes long in an import, so that an order need not wait for all of it
+    "matplotlib.pyplot": ("matplotlib.transforms", "matplotlib.text", "matplotlib.figure")
+}
+
 us = sys.modules[__name__]  # user code's __main__ is to be another module
 
 
@@ -159,6 +163,8 @@ class Shown:
         self.left_out = 0
 
     def add(self, media_type, data):
+        """Is it there now? Else that has been told."""
+        media_type = str.__str__(media_type)  # a plain one
         if getpid() != self.pid:
             complain("display in a child process: only text reaches the answer")
         elif len(self.items) >= DISPLAYS_MAX:
@@ -168,6 +174,8 @@ class Shown:
         else:
             self.items.append((media_type, data))
             self.size += len(data)
+            return True
+        return False
 
     def room(self):
         return DISPLAYS_MAX - len(self.items)
@@ -523,7 +531,8 @@ def warm(packets, request, descriptors):
     waiting, missing = [], []
     for name in request["modules"]:
         parts = name.split(".")
-        waiting += [".".join(parts[: count + 1]) for count in range(len(parts))]
+        waiting += [".".join(parts[: count + 1]) for count in range(len(parts) - 1)]
+        waiting += [*STEPS.get(name, ()), name]
     path = sys.path[:]
     sys.path.remove("")  # what lies in the session's directory is not meant
     while waiting and not packets.is_waiting():
@@ -539,7 +548,7 @@ def warm(packets, request, descriptors):
 
 def keep_fonts(name, descriptor):
     """Put matplotlib's list of fonts where it looks for one, and so need not make it."""
-    directory = os.environ["MPLCONFIGDIR"]
+    directory = os.environ.get("MPLCONFIGDIR", "/tmp/mpl")
     with open(descriptor, "rb") as fonts:
         try:
             os.mkdir(directory)

@@ -14,6 +14,9 @@ IMAGES = tuple(media_type for media_type, _ in worker.FORMS if media_type.starts
 def display(objects, raw):
     for value in objects:
         if raw:
+            if not isinstance(value, dict):
+                kind = type(value).__name__
+                raise TypeError("display(.., raw=True) takes dictionaries, not " + kind)
             media_type, data, bundle = rich_form(value, value)
         else:
             media_type, data, bundle = form_of(value)
@@ -31,8 +34,8 @@ def show_value(value):
     if media_type is None:
         text = bundle.get("text/plain")
         return False, text if isinstance(text, str) else None
-    worker.session.shown.add(media_type, data)
-    return media_type in IMAGES, text_of(value, None, bundle)
+    is_there = worker.session.shown.add(media_type, data)
+    return is_there and media_type in IMAGES, text_of(value, None, bundle)
 
 
 def is_figure(value):
@@ -78,9 +81,12 @@ def rich_form(value, bundle):
         if data is not None:
             return media_type, data, bundle
     for media_type, data in bundle.items():
-        if isinstance(media_type, str) and media_type != "text/plain":
+        if not isinstance(media_type, str):
+            continue
+        media_type = str.__str__(media_type)  # a plain one
+        if media_type != "text/plain" and LEGAL.fullmatch(media_type):
             data = encode(kind, media_type, data)
-            if data is not None and LEGAL.fullmatch(media_type):
+            if data is not None:
                 return media_type, data, bundle
     return None, None, bundle
 

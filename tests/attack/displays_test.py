@@ -52,6 +52,10 @@ CASES = (
      "class T(str):\n    def encode(self, *_): return 5\n"
      "display({'text/html': T('x')}, raw=True)",
      lambda test, execution: test.assertEqual(execution.displays[0]["text"], "x")),
+    ("a media type that lies",
+     "class T(str):\n    def encode(self, *_): raise SystemExit\n    def startswith(self, *_): return 5\n"
+     "display({T('text/x-y'): 'x'}, raw=True)",
+     lambda test, execution: test.assertEqual(execution.displays[0]["mediaType"], "text/x-y")),
     ("a bundle of a kind that closes quotes",
      "display({'text/x\",\"a\":\"': 'x', 'text/ok': 'y'}, raw=True)",
      lambda test, execution: test.assertEqual(execution.displays[0]["mediaType"], "text/ok")),

@@ -165,6 +165,8 @@ class Displays(unittest.TestCase):
         execution = self.run_code("display(Shown(png=bytes(17 << 20)), Shown(png=b'1'))")
         self.assertEqual((execution.result, execution.displays), (image(b"1"), []))
         self.assertIn("display of %d bytes as image/png left out" % (17 * MIB), execution.stderr)
+        execution = self.run_code("Shown(png=bytes(17 << 20))")
+        self.assertEqual((execution.result, execution.displays), ("<Shown>", []))
         execution = self.run_code("for _ in range(3): display(Shown(png=bytes(8 << 20)))")
         self.assertEqual([len(execution.displays), len(execution.result["base64_data"])], [1, 11184812])
         self.assertIn("left out: too large", execution.stderr)
@@ -189,6 +191,10 @@ class Displays(unittest.TestCase):
         code = "display('x')\nsorted(name for name in globals() if name[0] != '_')"
         execution = self.run_code(code, version=NEWEST, useEmptyKernel=True)
         self.assertEqual((execution.stdout, execution.result), ("'x'\n", []))
+
+    def test_raw_display_of_anything_but_a_dictionary_is_an_error(self):
+        execution = self.run_code("display('x', raw=True)", "Failed")
+        self.assertIn("TypeError: display(.., raw=True) takes dictionaries, not str", execution.stderr)
 
     def test_text_of_a_display_goes_where_print_goes(self):
         code = (
