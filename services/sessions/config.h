@@ -59,6 +59,9 @@
       "MODULES", "what these import before a session comes, with commas, or none (default: " \
       PREIMPORT_DEFAULT ", if a session may have 256M of memory)") \
     K(NUMBER, cooldown,        300, 1, 3600, "SECONDS", "remove a session that was not used for so long") \
+    K(NUMBER, max_life,        86400, 1, 31536000, "SECONDS", "remove a session that is so old, used or not") \
+    K(NUMBER, reclaim_after,   120, 0, 86400, \
+      "SECONDS", "a new session takes the place of the one that was not used longest, if for so long") \
     K(CHOICE, background,      BACKGROUND_FREEZE, 0, 0, "freeze|run|kill", \
       "processes and threads that an execution leaves behind are stopped until the next one, go on, or " \
       "are killed, and the threads stopped") \

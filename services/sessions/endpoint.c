@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "private_directory.h"
+
 #define SOCKET_NAME "socket"
 
 /* $XDG_RUNTIME_DIR/semkernel, made if need be; "" if there is none. */
@@ -52,7 +54,8 @@ static bool make_directory(endpoint_t *endpoint, failure_t *failure)
                     "TMPDIR to a shorter one, or name the socket with --socket",
                     parent, sizeof(endpoint->path) - 1);
     }
-    if (mkdtemp(endpoint->parent) == NULL) {
+    endpoint->hold = private_directory_make(endpoint->parent);
+    if (endpoint->hold < 0) {
         return fail(failure, "cannot make a private directory %s: %s", endpoint->parent,
                     strerror(errno));
     }
@@ -154,7 +157,7 @@ static bool bind_socket(endpoint_t *endpoint, failure_t *failure)
 static void endpoint_init(endpoint_t *endpoint)
 {
     memset(endpoint, 0, sizeof(*endpoint));
-    endpoint->socket = endpoint->directory = endpoint->above = -1;
+    endpoint->socket = endpoint->directory = endpoint->above = endpoint->hold = -1;
 }
 
 bool endpoint_open(endpoint_t *endpoint, const char *path, failure_t *failure)
@@ -242,6 +245,9 @@ void endpoint_close(endpoint_t *endpoint)
     (void)close(endpoint->directory);
     if (endpoint->above >= 0) {
         (void)close(endpoint->above);
+    }
+    if (endpoint->hold >= 0) {
+        (void)close(endpoint->hold);
     }
     endpoint->socket = -1;
 }

@@ -19,6 +19,7 @@ typedef struct endpoint {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     char name[sizeof(((struct sockaddr_un *)0)->sun_path)];
     char parent[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    int hold;  /* keeps own_directory from being taken for a dead server's */
     int above; /* the directory that holds own_directory */
 } endpoint_t;
 

@@ -18,6 +18,8 @@ static const char *word_of(const char *why)
         {"an interrupt did not end", "not_interruptible"},
         {"it used more than", "memory"},
         {"it was idle", "idle"},
+        {"it was too old", "too_old"},
+        {"its place was needed", "reclaimed"},
         {"the session was deleted", "deleted"},
         {"the session was stopped", "stopped"},
         {"the session pool is shutting down", "shutdown"},

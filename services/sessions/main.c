@@ -27,6 +27,7 @@
 
 #include "config.h"
 #include "config_text.h"
+#include "descriptors.h"
 #include "doors.h"
 #include "embedded.h"
 #include "facility.h"
@@ -154,12 +155,9 @@ static bool print_announcement(const server_t *server, const char *about)
 
 static void server_report(const server_t *server)
 {
-    const report_t report = {&server->config,
-                             &server->facility,
-                             pool_python(server->pool),
-                             server->doors.endpoint.path,
-                             server->doors.tcp,
-                             server->pid,
+    const report_t report = {&server->config,           &server->facility,
+                             pool_python(server->pool), server->doors.endpoint.path,
+                             server->doors.tcp,         server->pid,
                              server->unknown_calls};
 
     report_start(&report);
@@ -330,6 +328,10 @@ static int server_main(server_t *server)
     if (!facility_find(&server->facility, &server->config, &failure)) {
         facility_leave(&server->facility);
         return complain(EX_CONFIG, &failure);
+    }
+    if (!descriptors_raise(&server->config, &failure)) {
+        facility_leave(&server->facility);
+        return complain(EX_OSERR, &failure);
     }
     if (!doors_open(&server->doors, &server->config, &failure)) {
         doors_close(&server->doors);

@@ -4,6 +4,7 @@
  *   session_open            it has a name, and no slot yet
  *   session_seat            it takes a slot, or waits for one
  *   session_submit_take     queues an execution
+ *   session_on_timer        idle for too long, or too old
  *   session_turn            begins the next one when the worker is idle
  *   session_on_worker_gone  variables are lost, files are kept
  *   session_remove          everything of it ends, and its slot with it
@@ -33,34 +34,67 @@ struct session {
     execution_t *current;
     execution_t *finished; /* newest first */
     seat_waiter_t *seat_waiters;
-    uv_timer_t idle_timer;
+    uv_timer_t timer;        /* until it is idle for too long, or too old */
+    uint64_t born_ms;        /* the loop's time */
+    uint64_t used_ms;        /* likewise */
     struct timespec created; /* real time */
     struct timespec used;
     bool removed;
+    bool overdue;   /* too old, and removed as soon as what runs has ended */
     bool restarted; /* the next answer has to say that variables are lost */
     char identifier[IDENTIFIER_MAX + 1];
     char guid[GUID_SIZE];
 };
 
+static const char too_old_text[] = "it was too old";
+
 static void session_turn(session_t *session);
 
-static void session_on_idle(uv_timer_t *timer)
+static const config_t *session_config(const session_t *session)
+{
+    return pool_plan(session->pool)->config;
+}
+
+static bool session_is_idle(const session_t *session)
+{
+    return session->current == NULL && session->queue == NULL && session->seat_waiters == NULL;
+}
+
+/* Of its life, not counting that it may become idle. */
+static uint64_t session_life_left_ms(const session_t *session)
+{
+    const uint64_t end_ms = session->born_ms + (uint64_t)session_config(session)->max_life * 1000;
+    const uint64_t now_ms = uv_now(session->timer.loop);
+
+    return end_ms > now_ms ? end_ms - now_ms : 0;
+}
+
+static void session_on_timer(uv_timer_t *timer)
 {
     session_t *session = timer->data;
 
-    if (session->current != NULL || session->queue != NULL) {
-        session_touch(session);
-    } else {
+    if (session_life_left_ms(session) == 0) {
+        session->overdue = true;
+        if (session->current == NULL) {
+            session_remove(session, too_old_text);
+        }
+    } else if (session_is_idle(session)) {
         session_remove(session, "it was idle");
+    } else {
+        session_touch(session);
     }
 }
 
 void session_touch(session_t *session)
 {
+    const uint64_t idle_ms = (uint64_t)session_config(session)->cooldown * 1000;
+    const uint64_t life_ms = session_life_left_ms(session);
+
     (void)clock_gettime(CLOCK_REALTIME, &session->used);
-    if (!session->removed) {
-        (void)uv_timer_start(&session->idle_timer, session_on_idle,
-                             (uint64_t)pool_plan(session->pool)->config->cooldown * 1000, 0);
+    session->used_ms = uv_now(session->timer.loop);
+    if (!session->removed && !session->overdue) {
+        (void)uv_timer_start(&session->timer, session_on_timer,
+                             idle_ms < life_ms ? idle_ms : life_ms, 0);
     }
 }
 
@@ -103,6 +137,44 @@ static void session_seat(session_t *session)
     }
 }
 
+/* In how long at the latest its place can be another's, if it is not used any more. */
+static uint64_t session_due_ms(const session_t *session)
+{
+    const config_t *config = session_config(session);
+    const int64_t idle_s =
+        config->reclaim_after < config->cooldown ? config->reclaim_after : config->cooldown;
+    const uint64_t end_ms = session->used_ms + (uint64_t)idle_s * 1000;
+    const uint64_t now_ms = uv_now(session->timer.loop);
+    const uint64_t idle_ms = session_is_idle(session) ? (end_ms > now_ms ? end_ms - now_ms : 0)
+                                                      : (uint64_t)idle_s * 1000;
+    const uint64_t life_ms = session_life_left_ms(session);
+
+    return idle_ms < life_ms ? idle_ms : life_ms;
+}
+
+/* Room for one more: as long as there are fewer than may be, or one that nobody seems to need. */
+static bool pool_make_room(pool_t *pool)
+{
+    const config_t *config = pool_plan(pool)->config;
+    session_table_t *sessions = pool_sessions(pool);
+    session_t *longest = NULL;
+
+    if (sessions->count < (size_t)config->max_sessions) {
+        return true;
+    }
+    for (session_t *at = sessions->newest; at != NULL; at = at->next) {
+        if (session_is_idle(at) && (longest == NULL || at->used_ms < longest->used_ms)) {
+            longest = at;
+        }
+    }
+    if (longest == NULL ||
+        uv_now(longest->timer.loop) - longest->used_ms < (uint64_t)config->reclaim_after * 1000) {
+        return false;
+    }
+    session_remove(longest, "its place was needed");
+    return true;
+}
+
 session_t *session_open(pool_t *pool, const char *identifier)
 {
     session_t *session = session_find(pool, identifier);
@@ -110,10 +182,10 @@ session_t *session_open(pool_t *pool, const char *identifier)
     if (session != NULL) {
         return session;
     }
-    session_table_t *sessions = pool_sessions(pool);
-    if (pool_is_closing(pool) || sessions->count >= (size_t)pool_plan(pool)->config->max_sessions) {
+    if (pool_is_closing(pool) || !pool_make_room(pool)) {
         return NULL;
     }
+    session_table_t *sessions = pool_sessions(pool);
     session = sk_calloc(1, sizeof(*session));
     if (session == NULL) {
         return NULL;
@@ -121,8 +193,9 @@ session_t *session_open(pool_t *pool, const char *identifier)
     session->pool = pool;
     (void)snprintf(session->identifier, sizeof(session->identifier), "%s", identifier);
     guid_make(session->guid);
-    (void)uv_timer_init(pool_plan(pool)->loop, &session->idle_timer);
-    session->idle_timer.data = session;
+    (void)uv_timer_init(pool_plan(pool)->loop, &session->timer);
+    session->timer.data = session;
+    session->born_ms = uv_now(session->timer.loop);
     session->next = sessions->newest;
     sessions->newest = session;
     sessions->count++;
@@ -158,7 +231,12 @@ session_times_t session_times(const session_t *session)
 {
     session_times_t times = {session->created, session->used, session->used};
 
-    times.expires.tv_sec += (time_t)pool_plan(session->pool)->config->cooldown;
+    const time_t end = session->created.tv_sec + (time_t)session_config(session)->max_life;
+
+    times.expires.tv_sec += (time_t)session_config(session)->cooldown;
+    if (times.expires.tv_sec >= end) {
+        times.expires = (struct timespec){end, session->created.tv_nsec};
+    }
     return times;
 }
 
@@ -204,7 +282,7 @@ void session_remove(session_t *session, const char *why)
         execution_release(execution);
     }
     session_tell_seated(session, NULL);
-    uv_close((uv_handle_t *)&session->idle_timer, session_on_closed);
+    uv_close((uv_handle_t *)&session->timer, session_on_closed);
     pool_check_closed(pool);
 }
 
@@ -288,6 +366,10 @@ static void session_on_execution_end(execution_t *execution, void *data)
         if (session->current == NULL) {
             session_remove(session, "the session pool is shutting down");
         }
+        return;
+    }
+    if (session->overdue) {
+        session_remove(session, too_old_text);
         return;
     }
     session_turn(session);
@@ -416,10 +498,10 @@ unsigned pool_retry_after(pool_t *pool)
     uint64_t soonest = (uint64_t)pool_plan(pool)->config->cooldown * 1000;
 
     for (const session_t *at = pool_sessions(pool)->newest; at != NULL; at = at->next) {
-        uint64_t due = uv_timer_get_due_in(&at->idle_timer);
+        const uint64_t due = session_due_ms(at);
         soonest = due < soonest ? due : soonest;
     }
-    return (unsigned)(soonest / 1000 + 1);
+    return (unsigned)((soonest + 999) / 1000 + (soonest == 0));
 }
 
 size_t pool_list_sessions(pool_t *pool, size_t skip, const session_t **list, size_t most)

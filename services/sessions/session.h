@@ -25,14 +25,15 @@ typedef struct session_table {
 } session_table_t;
 
 size_t pool_session_count(pool_t *pool);
-/* Seconds until a session may be free. */
+/* Seconds until there is room for a new one, if none of them is used meanwhile. */
 unsigned pool_retry_after(pool_t *pool);
 /* At most `most` of the sessions, oldest first, without the first `skip`; how many. */
 size_t pool_list_sessions(pool_t *pool, size_t skip, const session_t **list, size_t most);
 
 /* The session of this identifier, NULL if there is none. */
 session_t *session_find(pool_t *pool, const char *identifier);
-/* The same, made if need be; NULL if there are as many as may be, or memory is out. */
+/* The same, made if need be, if need be in place of one that was idle for long; NULL if there are
+ * as many as may be, or memory is out. */
 session_t *session_open(pool_t *pool, const char *identifier);
 /* Its own name, which no other session has had. */
 const char *session_guid(const session_t *session);

@@ -14,6 +14,8 @@
 
 #include "journal.h"
 
+#define STARTS_MAX 3
+
 static void slot_on_ready(worker_t *worker, void *data);
 static void slot_on_frame(worker_t *worker, frame_type_t type, const char *payload, size_t size,
                           void *data);
@@ -60,6 +62,7 @@ static void slot_on_ready(worker_t *worker, void *data)
 {
     slot_t *slot = data;
 
+    slot->failures = 0;
     journal_worker_ready(slot->number, now_ns() - slot->started_ns);
     worker_warm(worker, slot->session == NULL);
     if (slot->session != NULL) {
@@ -101,14 +104,16 @@ void slot_clear(slot_t *slot)
         namespace_unmount(&slot->place);
     }
     slot->mounted = false;
+    slot->failures = 0;
     slot->worker = NULL;
     slot->session = NULL;
     slot->state = SLOT_FREE;
 }
 
-/* It never became one: a machine that cannot start them is not asked again at once. But where
- * files have used up a session's memory, that is the session's own doing. */
-static void slot_on_start_failed(slot_t *slot, const worker_t *worker)
+/* It never became one. For warmth a machine that cannot start them is not asked again at once; a
+ * session, which may have files, gets some more attempts: something may have killed just this
+ * one. But where its files have used up its memory, that is its own doing. */
+static bool slot_on_start_failed(slot_t *slot, const worker_t *worker)
 {
     failure_t failure = {""};
 
@@ -119,10 +124,14 @@ static void slot_on_start_failed(slot_t *slot, const worker_t *worker)
     } else {
         (void)facility_explain_sandbox(worker_diagnosis(worker), &failure);
         pool_on_start_failed(slot->pool, failure.text);
+        if (slot->session != NULL && ++slot->failures < STARTS_MAX && slot_start(slot, &failure)) {
+            return true;
+        }
     }
     if (slot->session != NULL) {
         session_give_up(slot->session, failure.text);
     }
+    return false;
 }
 
 static void slot_on_gone(worker_t *worker, void *data)
@@ -137,7 +146,9 @@ static void slot_on_gone(worker_t *worker, void *data)
             return;
         }
     } else if (!worker_was_ready(worker) && slot->state == SLOT_LIVE) {
-        slot_on_start_failed(slot, worker);
+        if (slot_on_start_failed(slot, worker)) {
+            return;
+        }
     }
     slot_clear(slot);
     pool_on_slot_free(slot->pool);

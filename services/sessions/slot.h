@@ -21,6 +21,7 @@ typedef struct slot {
     place_t place;
     bool mounted;
     int64_t started_ns; /* the worker; monotonic */
+    unsigned failures;  /* starts in a row that did not make one */
     worker_t *worker;   /* NULL in a free slot */
     session_t *session; /* NULL: warm, or ending */
 } slot_t;
