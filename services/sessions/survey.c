@@ -27,6 +27,7 @@ typedef enum survey_state { SURVEY_NEW, SURVEY_RUNNING, SURVEY_ENDED } survey_st
 
 struct survey {
     survey_state_t state;
+    bool cancelled; /* the server ends: it is no failure that this does */
     sandbox_plan_t *plan;
     pool_t *pool;
     place_t place;
@@ -71,9 +72,9 @@ void survey_free(survey_t *survey)
 }
 
 /* No error: sessions make fonts for themselves, and the list of packages is empty. */
-static void survey_complain(const char *why)
+static void survey_complain(const survey_t *survey, const char *why)
 {
-    LOG_EVENT(LOG_WARN, "survey_failed", LOG_TEXT("reason", why));
+    LOG_EVENT(survey->cancelled ? LOG_DEBUG : LOG_WARN, "survey_failed", LOG_TEXT("reason", why));
 }
 
 static void survey_settle(survey_t *survey)
@@ -103,7 +104,7 @@ void survey_start(survey_t *survey)
         pool_hold(survey->pool);
         return;
     }
-    survey_complain(failure.text);
+    survey_complain(survey, failure.text);
     if (mounted) {
         namespace_unmount(&survey->place);
     }
@@ -112,6 +113,7 @@ void survey_start(survey_t *survey)
 
 void survey_cancel(survey_t *survey)
 {
+    survey->cancelled = true;
     if (survey->state == SURVEY_RUNNING) {
         worker_kill(survey->worker, "the session pool is shutting down");
     } else {
@@ -208,7 +210,7 @@ static void survey_on_end(execution_t *execution, void *data)
         sk_buffer_append(&survey->packages, packages.text, packages.size);
         survey_take_fonts(survey, execution, &fonts);
     } else {
-        survey_complain(sk_buffer_text(&execution->errors));
+        survey_complain(survey, sk_buffer_text(&execution->errors));
     }
     survey->execution = NULL;
     execution_release(execution);

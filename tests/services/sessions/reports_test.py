@@ -69,6 +69,13 @@ class Start(unittest.TestCase):
             server.run("import os; os._exit(1)")
             self.assertEqual(server.complaint(), "")
 
+    def test_a_start_that_is_taken_back_is_nothing_to_warn_of(self):
+        server = pool.Pool("--log=json", "--log-level=warn")
+        server.process.terminate()
+        server.process.wait(pool.PATIENCE)
+        self.assertEqual(events(server), [])
+        server.__exit__()
+
     def test_verbose_tells_what_is_there_and_what_holds(self):
         with pool.Pool("--verbose", "--data-size=9M", "--max-sessions=2") as server:
             text = server.complaint()

@@ -1,6 +1,6 @@
-"""texts_test.py PROGRAM TOP BUILT - help, manual page and example name the same keys.
+"""texts_test.py PROGRAM TOP PAGE EXAMPLE - help, manual page and example name the same keys.
 
-TOP is the source tree, BUILT the folder in which manual page and example were made.
+TOP is the source tree.
 """
 
 import os
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import unittest
 
-PROGRAM, TOP, BUILT = sys.argv[1:4]
+PROGRAM, TOP, PAGE, EXAMPLE = sys.argv[1:5]
 
 
 def read(path):
@@ -29,7 +29,7 @@ def flags():
 
 class Texts(unittest.TestCase):
     def setUp(self):
-        self.page = read(BUILT + "/semkernel-sessiond.1")
+        self.page = read(PAGE)
         self.help = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, check=True).stdout
 
     def test_help_has_the_flags_of_the_table_and_no_others(self):
@@ -45,8 +45,14 @@ class Texts(unittest.TestCase):
             self.assertIn(" ".join(text.replace("\\-", "-").replace("\\e", "\\").split()), plain)
 
     def test_example_has_the_keys_of_the_table(self):
-        found = re.findall(r"^#(\w+) =", read(BUILT + "/sessiond.conf"), re.MULTILINE)
+        found = re.findall(r"^#(\w+) =", read(EXAMPLE), re.MULTILINE)
         self.assertEqual(found, [key for key in table() if key != "config"])
+
+    def test_the_program_takes_the_example(self):
+        """A flag is read after the file: if it is the flag that is refused, the file was not."""
+        result = subprocess.run([PROGRAM, "--config", EXAMPLE, "--max-sessions=0"], capture_output=True, text=True)
+        self.assertEqual(result.returncode, 64)
+        self.assertTrue(result.stderr.startswith("semkernel-sessiond: --max-sessions: "), result.stderr)
 
     def test_manual_page_tells_the_version_and_leaves_no_mark(self):
         version = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout
@@ -58,7 +64,7 @@ class Texts(unittest.TestCase):
             self.assertTrue(self.page.startswith(".TH "))
             return
         result = subprocess.run(
-            ["man", "--warnings", "-l", BUILT + "/semkernel-sessiond.1"],
+            ["man", "--warnings", "-l", PAGE],
             capture_output=True, text=True, check=True, env={**os.environ, "MANWIDTH": "80", "LC_ALL": "C"},
         )
         self.assertEqual(result.stderr, "")
