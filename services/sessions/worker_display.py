@@ -104,7 +104,7 @@ def encode(kind, media_type, data):
                 pass
     elif media_type.endswith("json"):
         try:
-            return worker.dumps(data).encode()
+            return worker.dumps(data, allow_nan=False).encode()
         except (TypeError, ValueError, RecursionError):
             pass
     elif isinstance(data, str):

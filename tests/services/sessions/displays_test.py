@@ -119,9 +119,10 @@ class Displays(unittest.TestCase):
                 execution = self.run_code("Shown(%s, markdown='next')" % forms)
                 self.assertEqual(execution.displays, [text("next", "text/markdown")])
                 self.assertIn("display of Shown as", execution.stderr)
-        execution = self.run_code("Shown(json={1, 2})")
-        self.assertEqual((execution.result, execution.displays), ("<Shown>", []))
-        self.assertIn("display of Shown as application/json left out", execution.stderr)
+        for value in ("{1, 2}", "float('nan')", "[object]"):
+            execution = self.run_code("Shown(json=%s)" % value)
+            self.assertEqual((execution.result, execution.displays), ("<Shown>", []))
+            self.assertIn("display of Shown as application/json left out", execution.stderr)
 
     def test_form_that_raises_is_told_with_its_line_and_the_next_one_is_taken(self):
         code = (
@@ -170,6 +171,25 @@ class Displays(unittest.TestCase):
         execution = self.run_code("for _ in range(3): display(Shown(png=bytes(8 << 20)))")
         self.assertEqual([len(execution.displays), len(execution.result["base64_data"])], [1, 11184812])
         self.assertIn("left out: too large", execution.stderr)
+
+    def test_as_much_as_may_be_displayed_leaves_room_for_the_largest_result(self):
+        code = "for _ in range(2): display(Shown(png=bytes(9 << 20)))\n'\\U0001f600' * (2 << 20)"
+        execution = self.run_code(code)
+        self.assertEqual((len(execution.displays), execution.stderr), (2, ""))
+        self.assertTrue(execution.result.endswith("\n[%d characters cut]" % MIB))
+
+    def test_text_that_is_no_utf_8_and_nul_arrive_as_valid_json(self):
+        execution = self.run_code("display({'text/html': 'a\\0b\\ud800c', 'text/plain': ''}, raw=True)")
+        self.assertEqual(execution.displays, [text("a\0b?c")])
+
+    def test_displays_of_a_worker_that_ends_are_lost_with_its_variables_and_that_is_told(self):
+        code = SHOWN + "display(Shown(png=b'1'))\n"
+        lost = self.pool.run(code + "import os; os._exit(1)", "ending")
+        self.assertEqual((lost.status, lost.state, lost.displays), ("Failed", "lost", []))
+        execution = self.pool.run(code, "ending")
+        self.assertEqual((execution.state, execution.result), ("kept", image(b"1")))
+        self.assertIn("variables are lost", execution.stderr)
+        self.assertEqual(self.pool.run("display(Shown(png=b'2'))", "ending").stderr, "")
 
     def test_both_families_and_the_jupyter_format_have_displays(self):
         code = "display(Shown(png=b'1'), Shown(png=b'2'))"
