@@ -38,7 +38,7 @@ struct gate {
     uv_poll_t poll; /* first: they share an address */
     http_t *http;
     listener_t listener;
-    bool shut; /* for the pause */
+    bool is_shut; /* for a pause */
 };
 
 static const char busy[] =
@@ -147,7 +147,7 @@ static void client_expire(client_t *client)
 
 static void gate_open(gate_t *gate)
 {
-    gate->shut = false;
+    gate->is_shut = false;
     (void)uv_poll_start(&gate->poll, UV_READABLE, gate_on_ready);
 }
 
@@ -169,7 +169,7 @@ static void clients_on_clock(uv_timer_t *timer)
         }
     }
     for (size_t i = 0; i < clients->gate_count; i++) {
-        if (clients->gates[i].shut) {
+        if (clients->gates[i].is_shut) {
             gate_open(&clients->gates[i]);
         }
     }
@@ -285,21 +285,27 @@ static void gate_accept(gate_t *gate, int socket)
     }
 }
 
+static void gate_shut(gate_t *gate)
+{
+    gate->is_shut = true;
+    (void)uv_poll_stop(&gate->poll);
+    clients_arm(&gate->http->clients, now_ns() + GATE_PAUSE_NS);
+}
+
 static void gate_on_ready(uv_poll_t *poll, int status, int events)
 {
     gate_t *gate = poll->data;
 
-    (void)status;
     (void)events;
-    for (int i = 0; i < ACCEPTS; i++) {
+    if (status < 0) { /* the loop has given up the poll: begin anew, a little later */
+        gate_shut(gate);
+    }
+    for (int i = 0; i < ACCEPTS && !gate->is_shut; i++) {
         int socket = accept4(gate->listener.socket, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (socket >= 0) {
             gate_accept(gate, socket);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-            gate->shut = true;
-            (void)uv_poll_stop(poll);
-            clients_arm(&gate->http->clients, now_ns() + GATE_PAUSE_NS);
-            break;
+            gate_shut(gate);
         } else if (errno == EAGAIN) {
             break;
         }
@@ -375,7 +381,7 @@ bool clients_start(http_t *http, failure_t *failure)
 void clients_quiesce(http_t *http)
 {
     for (size_t i = 0; i < http->clients.gate_count; i++) {
-        http->clients.gates[i].shut = false;
+        http->clients.gates[i].is_shut = false;
         (void)uv_poll_stop(&http->clients.gates[i].poll);
     }
 }

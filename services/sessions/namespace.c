@@ -110,6 +110,12 @@ bool namespace_mount(place_t *place, unsigned number, const facility_t *facility
 {
     char path[64];
 
+    if (room == NULL) {
+        return fail(failure,
+                    "cannot mount the file systems of slot %u: not in the namespaces that "
+                    "they belong to",
+                    number);
+    }
     place->uid = facility->root ? (uid_t)config->uid_base + number : geteuid();
     place->gid = facility->root ? (gid_t)config->uid_base + number : getegid();
     (void)snprintf(path, sizeof(path), "%s/%u", room, number);

@@ -17,6 +17,22 @@ static void line_tells_where_the_pool_is(void)
     announcement_fini(&announcement);
 }
 
+static void members_that_it_does_not_know_are_passed_over(void)
+{
+    static const char line[] = "{\"socket\":\"/run/p/socket\",\"endpoint\":\"http://"
+                               "localhost\",\"tcp\":\"http://127.0.0.1:1\","
+                               "\"tokenFile\":\"/t\",\"file\":\"/"
+                               "f\",\"later\":[{\"socket\":7}],\"level\":\"full\",\"pid\":42}";
+    announcement_t announcement;
+    char error[256] = "";
+
+    CHECK(announcement_read(&announcement, line, strlen(line), error, sizeof(error)));
+    CHECK_STR(announcement.socket, "/run/p/socket");
+    CHECK_STR(announcement.endpoint, "http://localhost");
+    CHECK_STR(announcement.level, "full");
+    announcement_fini(&announcement);
+}
+
 static void other_lines_are_refused_with_the_reason(void)
 {
     static const struct {
@@ -91,5 +107,6 @@ static void only_the_end_of_much_is_kept(void)
     sk_buffer_fini(&complaint);
 }
 
-TESTS(TEST(line_tells_where_the_pool_is), TEST(other_lines_are_refused_with_the_reason),
-      TEST(last_line_is_the_complaint), TEST(only_the_end_of_much_is_kept))
+TESTS(TEST(line_tells_where_the_pool_is), TEST(members_that_it_does_not_know_are_passed_over),
+      TEST(other_lines_are_refused_with_the_reason), TEST(last_line_is_the_complaint),
+      TEST(only_the_end_of_much_is_kept))
