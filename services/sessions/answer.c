@@ -221,8 +221,9 @@ void answer_started(const call_t *call, const execution_t *execution)
         (void)snprintf(operation, sizeof(operation), "executions/%s", execution->wish.id);
         reply_write_link(&location, call, operation);
     } else {
-        sk_buffer_appendf(&location, "/executions/%s?api-version=%s&identifier=",
-                          execution->wish.id, call->version->name);
+        sk_buffer_appendf(&location,
+                          "/executions/%s?api-version=%s&identifier=", execution->wish.id,
+                          call->version->name);
         reply_write_encoded(&location, call->identifier);
     }
     request_add_header(call->request, "Operation-Location", sk_buffer_text(&location));

@@ -29,6 +29,7 @@ struct pool {
     size_t running; /* executions */
     size_t cores;
     bool warming;
+    bool imports_ahead;
     bool pausing; /* between two starts */
     uint64_t backoff_ms;
     uv_timer_t refill_timer;
@@ -140,6 +141,22 @@ void pool_warm(pool_t *pool)
 {
     pool->warming = true;
     pool_refill(pool);
+}
+
+void pool_import_ahead(pool_t *pool)
+{
+    pool->imports_ahead = true;
+    for (size_t i = 0; i < pool->slot_count; i++) {
+        const slot_t *slot = &pool->slots[i];
+        if (slot_is_warm(slot) && worker_is_idle(slot->worker)) {
+            worker_warm(slot->worker, true);
+        }
+    }
+}
+
+bool pool_imports_ahead(const pool_t *pool)
+{
+    return pool->imports_ahead;
 }
 
 void pool_on_ready(pool_t *pool, const worker_t *worker)

@@ -27,6 +27,8 @@ void pool_free(pool_t *pool);
 
 /* Keep warm workers ready from now on. */
 void pool_warm(pool_t *pool);
+/* Let them import what sessions will need from now on: not before the server listens. */
+void pool_import_ahead(pool_t *pool);
 
 bool pool_is_closing(const pool_t *pool);
 const char *pool_python(const pool_t *pool); /* version of the sessions' Python; "" if unknown */

@@ -64,7 +64,9 @@ static void slot_on_ready(worker_t *worker, void *data)
 
     slot->failures = 0;
     journal_worker_ready(slot->number, now_ns() - slot->started_ns);
-    worker_warm(worker, slot->session == NULL);
+    if (slot->session != NULL || pool_imports_ahead(slot->pool)) {
+        worker_warm(worker, slot->session == NULL);
+    }
     if (slot->session != NULL) {
         session_on_ready(slot->session);
     }

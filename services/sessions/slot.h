@@ -37,6 +37,8 @@ bool slot_is_warm(const slot_t *slot);
 
 /* ---- what a slot tells its pool ---- */
 
+/* May workers that wait import? */
+bool pool_imports_ahead(const pool_t *pool);
 void pool_on_ready(pool_t *pool, const worker_t *worker);
 void pool_on_start_failed(pool_t *pool, const char *why);
 void pool_on_slot_free(pool_t *pool);

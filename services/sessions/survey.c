@@ -80,6 +80,7 @@ static void survey_complain(const survey_t *survey, const char *why)
 static void survey_settle(survey_t *survey)
 {
     survey->state = SURVEY_ENDED;
+    pool_import_ahead(survey->pool);
     while (survey->waiters != NULL) { /* each may be gone after its call */
         survey_waiter_t *waiter = survey->waiters;
         survey->waiters = waiter->next;

@@ -73,7 +73,7 @@ void worker_violate(worker_t *worker, const char *reason);
 bool worker_has_violated(const worker_t *worker);
 
 const char *worker_python(const worker_t *worker); /* version, "3.11.2"; "" before it is ready */
-bool worker_is_frozen(const worker_t *worker); /* nothing of it runs until its next execution */
+bool worker_is_frozen(const worker_t *worker);     /* nothing of it runs until its next execution */
 pid_t worker_init(const worker_t *worker);         /* of its sandbox; 0 if unknown */
 /* In on_gone: why, NULL if it ended by itself; and what the sandbox printed before ready. */
 const char *worker_reason(const worker_t *worker);

@@ -49,6 +49,7 @@ open_file, TextIOWrapper, FileIO = os.open, io.TextIOWrapper, io.FileIO
 set_limit, get_limit = resource.setrlimit, resource.getrlimit
 set_handler, set_mask = signal.signal, signal.pthread_sigmask
 dumps, loads = json.dumps, json.loads
+sources = linecache.cache
 format_exception = traceback.TracebackException
 BUILTINS = {name: item for name, item in vars(builtins).items() if name[0] != "_"}
 globals().update(BUILTINS)
@@ -232,7 +233,7 @@ class Session:
         self.cell += 1
         name = "<cell-%d>" % self.cell
         remember(name, code)
-        linecache.cache.pop("<cell-%d>" % (self.cell - CELLS_KEPT), None)
+        sources.pop("<cell-%d>" % (self.cell - CELLS_KEPT), None)
         set_handler(signal.SIGINT, signal.SIG_IGN)  # drops one that came too late for its cell
         set_handler(signal.SIGINT, self.on_interrupt)
         try:
@@ -353,7 +354,7 @@ class Session:
 def remember(name, code):
     """Keep a cell's source for tracebacks. Its lines end where Python ends them."""
     lines = code.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    linecache.cache[name] = (len(code), None, [line + "\n" for line in lines], name)
+    sources[name] = (len(code), None, [line + "\n" for line in lines], name)
 
 
 def complain(text, details=""):

@@ -164,7 +164,7 @@ class Commands(unittest.TestCase):
     def test_commands_and_displays_work_in_a_session_whose_modules_are_damaged(self):
         code = (
             "import builtins, json, linecache, sys\n"
-            "json.dumps = linecache.getline = sys.stdout = builtins.display = None"
+            "json.dumps = linecache.cache = linecache.getline = sys.stdout = builtins.display = None"
         )
         self.pool.run(code, "damaged")
         self.assertEqual(self.pool.run("!echo fine", "damaged").stdout, "fine\n")

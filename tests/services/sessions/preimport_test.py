@@ -40,7 +40,8 @@ class Preimport(unittest.TestCase):
         with start("numpy", "--warm-min", "0") as server:
             self.assertEqual(server.run(MODULES).result, ["json"])
         with start("none", "--warm-min", "1") as server:
-            wait_until_warm(server)
+            metadata(server)
+            wait_until_warm(server)  # it was given the fonts
             self.assertEqual(server.run(MODULES).result, ["json"])
 
     def test_an_order_is_not_kept_waiting_by_imports_that_are_still_to_come(self):
@@ -64,6 +65,7 @@ class Preimport(unittest.TestCase):
 
     def test_default_leaves_small_sessions_their_memory(self):
         with start("", "--warm-min", "1", "--memory", "128M") as server:
+            metadata(server)
             wait_until_warm(server)
             self.assertEqual(server.run(MODULES).result, ["json"])
 

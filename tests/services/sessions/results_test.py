@@ -106,6 +106,12 @@ class Results(unittest.TestCase):
         self.assertNotIn("w.py", execution.stderr)
         self.assertNotIn("/opt", execution.stderr)
 
+    def test_traceback_of_awaited_code_shows_no_frame_of_the_loop(self):
+        execution = self.run_code("async def f():\n    return 1 / 0\n\nawait f()")
+        files = [line for line in execution.stderr.splitlines() if line.startswith("  File")]
+        self.assertEqual(len(files), 2, execution.stderr)
+        self.assertTrue(all('File "<cell-' in line for line in files), files)
+
     def test_traceback_shows_lines_of_functions_from_earlier_cells(self):
         self.run_code("def earlier():\n    raise OSError('from before')")
         self.assertIn("    raise OSError('from before')", self.run_code("earlier()").stderr)
