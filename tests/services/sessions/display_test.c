@@ -62,19 +62,12 @@ static void images_are_told_from_texts(void)
 
 static void other_payloads_are_refused(void)
 {
-    static const char *const types[] = {
-        "",
-        "png",
-        "image/",
-        "/png",
-        "image/png\"",
-        "image/PNG",
-        "image/gif",
-        "image/png;x",
-        "text/a b",
-        "text/\xC3\xA4",
-        "text/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+    static const char long_type[] =
+        "text/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "aaaaaaaaaaaaaaa";
+    const char *const types[] = {
+        "",          "png",         "image/",   "/png",          "image/png\"", "image/PNG",
+        "image/gif", "image/png;x", "text/a b", "text/\xC3\xA4", long_type};
     display_t display;
 
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
