@@ -213,15 +213,27 @@ class Without(unittest.TestCase):
             events = [json.loads(line) for line in server.complaint().splitlines()]
             self.assertEqual([(e["event"], e["level"]) for e in events], [("faults", "warn")])
 
+    def test_clients_that_leave_before_a_late_answer_harm_nobody(self):
+        with pool.Pool("--faults") as server:
+            target = "/executions?" + query(**{"api-version": VERSION, "identifier": "leaving"})
+            for number in range(1, 6):
+                connection = server.connect()
+                connection.request("POST", target, CODE, {"x-semkernel-fault": "delay=300"})
+                ran = b'executions_total{outcome="succeeded"} %d\n' % number
+                pool.wait_until(lambda: ran in server.request("GET", "/metrics").body, "it has run")
+                connection.close()
+            pool.wait_until(
+                lambda: [entry["method"] for entry in server.request("GET", "/.faults").json["requests"]].count(
+                    "POST") == 5, "all are over")
+            self.assertEqual(server.post("leaving", CODE).status, 202)
+
     def test_a_server_ends_with_answers_that_are_late(self):
         with pool.Pool("--faults") as server:
             server.run("1", "ending")
             with concurrent.futures.ThreadPoolExecutor(1) as threads:
                 late = threads.submit(server.post, "ending", CODE, VERSION, {"x-semkernel-fault": "delay=60000"})
-                address = "/.faults"
                 pool.wait_until(lambda: server.request("GET", "/metrics").body.count(
                     b'operation="executions",status="202"} 1'), "the first was answered")
-                self.assertIsNotNone(address)
                 pool.wait_until(lambda: b'executions_total{outcome="succeeded"} 2' in server.request(
                     "GET", "/metrics").body, "the second has run")
                 begun = time.monotonic()
@@ -229,6 +241,51 @@ class Without(unittest.TestCase):
                 self.assertEqual(server.process.wait(pool.PATIENCE), 0)
                 self.assertLess(time.monotonic() - begun, 20)
                 self.assertIn(late.exception() is None and late.result().status, (202, False))
+
+
+class Routes(unittest.TestCase):
+    """Every operation of either family, however its address is written."""
+
+    FORM = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a b.txt"\r\n\r\nabc\r\n--b--\r\n'
+    KIND = {"Content-Type": "multipart/form-data; boundary=b"}
+    FLAT = json.dumps({"codeInputType": "inline", "executionType": "synchronous", "code": "1"})
+    WRAPPED = json.dumps({"properties": {"codeInputType": "inline", "executionType": "synchronous", "code": "1"}})
+    ROWS = (
+        (NEWEST, "POST", "executions", FLAT, {}, 200),
+        (NEWEST, "POST", "files", FORM, KIND, 200),
+        (NEWEST, "GET", "files", None, {}, 200),
+        (NEWEST, "GET", "files/a%20b.txt", None, {}, 200),
+        (NEWEST, "GET", "files/a%20b.txt/content", None, {}, 200),
+        (NEWEST, "DELETE", "files/a%20b.txt", None, {}, 204),
+        (NEWEST, "GET", "session", None, {}, 200),
+        (NEWEST, "GET", "listSessions", None, {}, 200),
+        (NEWEST, "GET", "metadata", None, {}, 200),
+        (NEWEST, "POST", ".management/stopSession", "", {}, 200),
+        (OLD, "POST", "code/execute", WRAPPED, {}, 200),
+        (OLD, "POST", "python/execute", WRAPPED, {}, 200),
+        (OLD, "POST", "files/upload", FORM, KIND, 200),
+        (OLD, "POST", "python/uploadFile", FORM, KIND, 200),
+        (OLD, "GET", "files", None, {}, 200),
+        (OLD, "GET", "files/a%20b.txt", None, {}, 200),
+        (OLD, "GET", "files/content/a%20b.txt", None, {}, 200),
+        (OLD, "DELETE", "files/a%20b.txt", None, {}, 204),
+        (NEWEST, "DELETE", "session", None, {}, 204),
+    )
+    WRITTEN = (
+        "/%s?api-version=%s&identifier=routes",
+        "//%s/?identifier=routes&api-version=%s",
+        "/subscriptions/s/resourceGroups/files/sessionPools/p/%s?path=&api-version=%s&identifier=routes&x=y",
+        "/any//base/%s//?x&identifier=%%72outes&api-version=%s",
+    )
+
+    def test_all_operations_are_found_under_any_base_with_any_slashes_and_any_query(self):
+        with pool.Pool() as server:
+            for written in self.WRITTEN:
+                for version, method, path, body, headers, status in self.ROWS:
+                    target = written % (path, version)
+                    answer = server.request(method, target, body, headers)
+                    self.assertEqual(answer.status, status, (method, target, answer.body))
+                    self.assertIn("mise-correlation-id", answer.headers)
 
 
 class Locations(unittest.TestCase):

@@ -6,6 +6,7 @@ import re
 import unittest
 
 import pool
+import ways
 from pool import NEWEST, VERSION
 
 GUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
@@ -214,6 +215,24 @@ class Log(unittest.TestCase):
             server.__init__("--log=json", "--log-level=debug")
         finally:
             pool.tempfile.TemporaryFile = original
+
+
+class OverTcp(unittest.TestCase):
+    def test_metrics_want_the_token_and_the_log_has_none_of_it(self):
+        with pool.Pool("--tcp", "--log=json", "--log-level=debug") as server:
+            token = ways.token(server)
+            wrong = {"Authorization": "Bearer " + SECRET}
+            self.assertEqual(ways.request(server, "tcp", "GET", "/metrics", token=False).status, 401)
+            self.assertEqual(
+                ways.request(server, "tcp", "GET", "/metrics", headers=wrong, token=False).status, 401)
+            answer = ways.request(server, "tcp", "GET", "/metrics")
+            self.assertEqual(answer.status, 200)
+            self.assertNotIn(token, answer.body.decode())
+            (event,) = events(server, "started")
+            self.assertEqual(event["tcp"], server.announcement["tcp"])
+            pool.wait_until(lambda: len(events(server, "request")) == 3, "all are logged")
+            self.assertNotIn(token, server.complaint())
+            self.assertNotIn(SECRET, server.complaint())
 
 
 class Counted(unittest.TestCase):
