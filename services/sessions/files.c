@@ -1,32 +1,22 @@
 /*
- * files.c - openat2 with every restriction, and nothing by path.
+ * files.c - everything by open_beneath(), nothing by path.
  */
 #include "files.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <alloc.h>
 #include <buffer.h>
 #include <text.h>
 
-static int open_beneath(int directory, const char *path, int flags, unsigned mode)
-{
-    const struct open_how how = {
-        .flags = (unsigned)(flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY),
-        .mode = mode,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV};
-
-    return (int)syscall(SYS_openat2, directory, path, &how, sizeof(how));
-}
+#include "beneath.h"
 
 /* A link, and a path through something that is no directory, lead nowhere. */
 static int not_found(int error)
