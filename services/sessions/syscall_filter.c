@@ -32,10 +32,10 @@
 
 static const char *const allowed[] = {
     /* reading and writing */
-    "close", "close_range", "copy_file_range", "dup", "dup2", "dup3", "fallocate", "fadvise64",
-    "fadvise64_64", "fdatasync", "flock", "fsync", "ftruncate", "ftruncate64", "lseek", "_llseek",
-    "pread64", "preadv", "preadv2", "pwrite64", "pwritev", "pwritev2", "read", "readahead", "readv",
-    "sendfile", "sendfile64", "splice", "sync_file_range", "tee", "write", "writev",
+    "close", "close_range", "copy_file_range", "dup", "dup2", "dup3", "fallocate", "ftruncate",
+    "ftruncate64", "lseek", "_llseek", "pread64", "preadv", "preadv2", "pwrite64", "pwritev",
+    "pwritev2", "read", "readahead", "readv", "sendfile", "sendfile64", "splice", "tee", "write",
+    "writev",
     /* names and directories */
     "access", "chdir", "chmod", "chown", "chown32", "creat", "faccessat", "faccessat2", "fchdir",
     "fchmod", "fchmodat", "fchmodat2", "fchown", "fchown32", "fchownat", "fgetxattr", "flistxattr",
@@ -48,7 +48,7 @@ static const char *const allowed[] = {
     "unlink", "unlinkat", "utime", "utimensat", "utimensat_time64", "utimes",
     /* memory */
     "brk", "madvise", "membarrier", "mincore", "mmap", "mmap2", "mprotect", "mremap", "mseal",
-    "msync", "munmap", "pkey_alloc", "pkey_free", "pkey_mprotect",
+    "munmap", "pkey_alloc", "pkey_free", "pkey_mprotect",
     /* processes, threads, signals */
     "alarm", "arch_prctl", "capget", "execve", "execveat", "exit", "exit_group", "fork", "futex",
     "futex_requeue", "futex_time64", "futex_wait", "futex_waitv", "futex_wake", "get_robust_list",
@@ -81,13 +81,15 @@ static const char *const allowed[] = {
     /* the system */
     "getrandom", "sysinfo", "uname"};
 
-/* Calls that fail as on a kernel without them, so that libraries take their other way. */
-static const char *const absent[] = {"clone3", "inotify_init", "inotify_init1", "memfd_create",
-                                     "shmget"};
+/* Calls that fail as on a kernel without them, so that libraries take their other way. A lock of
+ * flock() needs no right to write: on a file of /usr it would keep the host waiting. */
+static const char *const absent[] = {"clone3",        "flock",        "inotify_init",
+                                     "inotify_init1", "memfd_create", "shmget"};
 
-/* Calls that succeed and do nothing: all that can be written inside is memory, and the disks they
- * would wait for are the host's. */
-static const char *const idle[] = {"sync", "syncfs"};
+/* Calls that succeed and do nothing: all that can be written inside is memory, and the disks and
+ * the memory of files that they work on are the host's. */
+static const char *const idle[] = {"fadvise64", "fadvise64_64",    "fdatasync", "fsync",
+                                   "sync",      "sync_file_range", "syncfs"};
 
 #define CONDITIONS_MAX 3
 
@@ -191,8 +193,14 @@ static const struct argument_rule {
     {"prctl", {{0, LOW_32_BITS, PR_GET_SECCOMP}}},
     {"prctl", {{0, LOW_32_BITS, PR_SET_THP_DISABLE}}},
     {"prctl", {{0, LOW_32_BITS, PR_GET_THP_DISABLE}}},
+    {"msync", {{2, MS_SYNC, 0}}},
     {"personality", {{0, LOW_32_BITS, 0}}},
     {"personality", {{0, LOW_32_BITS, 0xffffffff}}},
+};
+
+/* Calls that succeed and do nothing while the conditions of a row hold. */
+static const struct argument_rule idle_rules[] = {
+    {"msync", {{2, MS_SYNC, MS_SYNC}}}, /* as fsync() */
 };
 
 /* Answer these calls with one number. */
@@ -224,12 +232,13 @@ static int allow_names(scmp_filter_ctx filter, size_t *unknown_out)
     return result;
 }
 
-static int allow_arguments(scmp_filter_ctx filter)
+static int add_rules(scmp_filter_ctx filter, uint32_t action, const struct argument_rule *rules,
+                     size_t rule_count)
 {
     int result = 0;
 
-    for (size_t i = 0; i < COUNT(argument_rules) && result == 0; i++) {
-        const struct argument_rule *rule = &argument_rules[i];
+    for (size_t i = 0; i < rule_count && result == 0; i++) {
+        const struct argument_rule *rule = &rules[i];
         int number = seccomp_syscall_resolve_name(rule->name);
         if (number >= 0) {
             struct scmp_arg_cmp comparisons[CONDITIONS_MAX];
@@ -239,7 +248,7 @@ static int allow_arguments(scmp_filter_ctx filter)
                 comparisons[count] = SCMP_CMP64(condition->argument, SCMP_CMP_MASKED_EQ,
                                                 condition->mask, condition->value);
             }
-            result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, number, count, comparisons);
+            result = seccomp_rule_add_array(filter, action, number, count, comparisons);
         }
     }
     return result;
@@ -268,7 +277,10 @@ int syscall_filter_program(size_t *unknown_out, failure_t *failure)
         result = answer_names(filter, idle, COUNT(idle), 0);
     }
     if (result == 0) {
-        result = allow_arguments(filter);
+        result = add_rules(filter, SCMP_ACT_ALLOW, argument_rules, COUNT(argument_rules));
+    }
+    if (result == 0) {
+        result = add_rules(filter, SCMP_ACT_ERRNO(0), idle_rules, COUNT(idle_rules));
     }
     if (result == 0) {
         file = memfd_create("seccomp", MFD_CLOEXEC);

@@ -155,6 +155,11 @@ CASES = (
         attack.is_lost,
     ),
     (
+        "a socket that may not receive, which the next call comes upon",
+        "socket.socket(fileno=os.dup(3)).shutdown(socket.SHUT_RD)\n'mine'",
+        "mine",
+    ),
+    (
         "another program in the worker's place",
         STEAL + "os.set_inheritable(3, True)\n"
         "os.execv('/usr/bin/python3', ['python3', '-c', 'import os; os.write(3, b\"x\" * 99)'])",

@@ -28,7 +28,8 @@ FAMILIES = {
     "fanotify_mark lookup_dcookie cachestat",
     "priorities": "sched_setscheduler sched_setattr sched_setparam ioprio_set",
 }
-ABSENT = "clone3 memfd_create shmget inotify_init inotify_init1"
+ABSENT = "clone3 memfd_create shmget inotify_init inotify_init1 flock"
+IDLE = "sync syncfs fsync fdatasync sync_file_range fadvise64"
 
 NEW_NAMESPACES = {
     "mount": 0x20000,
@@ -97,6 +98,58 @@ FILE_COMMANDS = {
 }
 
 
+# What libraries lock and flush with.
+LOCKS = (
+    (
+        "a lock that needs no right to write, on a file of the host",
+        "outcome(fcntl.flock, open('/usr/bin/env'), fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "ENOSYS",
+    ),
+    (
+        "record locks",
+        "file = open('lock', 'w'); fcntl.lockf(file, fcntl.LOCK_EX)\n"
+        "if os.fork() == 0:\n"
+        "    os._exit(outcome(fcntl.lockf, open('lock', 'w'), fcntl.LOCK_EX | fcntl.LOCK_NB) == 'EAGAIN')\n"
+        "os.waitstatus_to_exitcode(os.wait()[1])",
+        1,
+    ),
+    (
+        "a data base of two writers",
+        "import sqlite3\n"
+        "def write(name):\n"
+        "    with sqlite3.connect('base', timeout=30) as base:\n"
+        "        for number in range(20):\n"
+        "            base.execute('insert into t values (?, ?)', (name, number)); base.commit()\n"
+        "with sqlite3.connect('base') as base:\n"
+        "    base.execute('pragma journal_mode = wal'); base.execute('create table t (name, number)')\n"
+        "if os.fork() == 0:\n    write('child'); os._exit(0)\n"
+        "write('parent'); os.wait()\n"
+        "sqlite3.connect('base').execute('select count(*) from t').fetchone()[0]",
+        40,
+    ),
+    (
+        "locks and queues of many processes",
+        "import multiprocessing\n"
+        "with multiprocessing.get_context('fork').Pool(3) as pool: result = sum(pool.map(abs, range(-50, 0)))\n"
+        "lock = multiprocessing.Lock()\nwith lock: pass\nresult",
+        1275,
+    ),
+    (
+        "a mapped file that is flushed",
+        "import mmap\nfile = open('mapped', 'w+b'); file.truncate(8192)\n"
+        "with mmap.mmap(file.fileno(), 0) as page: page[:4] = b'text'; page.flush()\n"
+        "os.fsync(file.fileno())\nopen('mapped').read(4)",
+        "text",
+    ),
+    (
+        "a mailbox, which locks",
+        "import mailbox\nbox = mailbox.mbox('box'); box.lock(); box.add('text'); box.flush(); box.unlock()\n"
+        "len(box)",
+        1,
+    ),
+)
+
+
 def number_of(name):
     """This machine's number of a call; below 0 if it has none."""
     return ctypes.CDLL("libseccomp.so.2").seccomp_syscall_resolve_name(name.encode())
@@ -127,6 +180,13 @@ class SystemCalls(attack.Attacks):
             {name: (number, *[0] * 6) for name, number in numbers.items() if number >= 0}, "ENOSYS"
         )
 
+    def test_calls_that_make_disks_and_caches_of_the_host_work_do_nothing(self):
+        # a descriptor that is none would be noticed by whoever did anything
+        calls = {name: (number_of(name), *[-1] * 6) for name in IDLE.split()}
+        calls["msync with MS_SYNC"] = (number_of("msync"), 1, 4096, 4, 0, 0, 0)
+        self.compare(calls, "worked")
+        self.compare({"msync of no address": (number_of("msync"), 1, 4096, 1, 0, 0, 0)}, "EINVAL")
+
     def test_namespaces_do_not_come_with_new_processes(self):
         clone = number_of("clone")
         calls = {name: (clone, flag | 17, 0, 0, 0, 0) for name, flag in NEW_NAMESPACES.items()}
@@ -148,6 +208,9 @@ class SystemCalls(attack.Attacks):
     def test_files_of_the_host_cannot_be_watched_or_held(self):
         fcntl = number_of("fcntl")
         self.compare({name: (fcntl, 0, n, 0) for name, n in FILE_COMMANDS.items()}, "EPERM")
+
+    def test_locks_and_what_they_need_work_between_own_processes(self):
+        self.attack_each(LOCKS, timeoutInSeconds=60)
 
     def test_personality_stays(self):
         number = number_of("personality")
