@@ -115,5 +115,47 @@ class Groups(unittest.TestCase):
             self.assertEqual(server.run("import os; os.listdir()").result, ["kept"])
 
 
+# Fifteen processes, each with as many mappings as the kernel allows: long to measure.
+MANY_MAPPINGS = """
+import ctypes, os, time
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+pages = libc.mmap(None, 4096 * 64000, 3, 0x22, -1, 0)
+for page in range(pages, pages + 4096 * 64000, 8192):
+    ctypes.c_char.from_address(page).value = b'x'
+    libc.mprotect(page, 4096, 1)
+for _ in range(13):
+    if os.fork() == 0:
+        while True: time.sleep(100)
+with open('/proc/self/maps') as maps: count = len(maps.readlines())
+count
+"""
+
+
+class Watch(unittest.TestCase):
+    def ticks_of(self, server):
+        """Time used by the server's own thread and by all others of it."""
+        own = others = 0
+        for task in os.listdir("/proc/%d/task" % server.server_pid):
+            with open("/proc/%d/task/%s/stat" % (server.server_pid, task)) as file:
+                fields = file.read().rsplit(")", 1)[1].split()
+            used = int(fields[11]) + int(fields[12])
+            if int(task) == server.server_pid:
+                own += used
+            else:
+                others += used
+        return own, others
+
+    def test_who_is_long_to_measure_keeps_nobody_waiting(self):
+        flags = ("--level", "no-cgroup", "--memory", "2G", "--warm-min", "0", "--background", "run")
+        with pool.Pool(*flags) as server:
+            self.assertGreater(server.run(MANY_MAPPINGS, timeoutInSeconds=60).result, 60000)
+            own, others = self.ticks_of(server)
+            pool.wait_until(lambda: self.ticks_of(server)[1] >= others + 50, "it was measured")
+            self.assertLess(self.ticks_of(server)[0] - own, 25)
+
+
 if __name__ == "__main__":
     pool.main()
