@@ -29,6 +29,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "metrics.h"
 #include "processes.h"
 
 #define ROUND_MS       1
@@ -185,7 +186,10 @@ static void freeze_on_check(uv_timer_t *timer)
     if (freeze_survey(freeze, false)) { /* less and less often: a check costs, too */
         const uint64_t age = freeze_age(freeze);
         (void)uv_timer_start(timer, freeze_on_check, age < CHECK_LAST_MS ? age : CHECK_LAST_MS, 0);
-    } else if (++freeze->escapes > ESCAPES_MAX) {
+        return;
+    }
+    metrics_add(METRIC_ESCAPES, 1);
+    if (++freeze->escapes > ESCAPES_MAX) {
         freeze_stop(freeze);
         freeze->events->on_failed(freeze->data);
     } else {

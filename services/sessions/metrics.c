@@ -45,6 +45,8 @@ static const struct {
                                       "Workers that did not become ready."},
     [METRIC_VIOLATIONS] = {"violations_total", NULL,
                            "Workers ended because they broke a rule of the protocol."},
+    [METRIC_ESCAPES] = {"freeze_escapes_total", NULL,
+                        "Times that something of a stopped session was found to have run."},
     [METRIC_STDOUT_BYTES] = {"output_bytes_total", "stream=\"stdout\"",
                              "Bytes that executions wrote, kept or not."},
     [METRIC_STDERR_BYTES] = {"output_bytes_total", "stream=\"stderr\"", NULL},

@@ -93,6 +93,11 @@ class Background(unittest.TestCase):
             self.let_time_pass(other)
         self.assertEqual(self.sizes(server), before)
 
+    def escapes(self, server):
+        """How often something ran that had been found to be stopped."""
+        text = server.request("GET", "/metrics").body.decode()
+        return int(re.search(r"^semkernel_sessiond_freeze_escapes_total (\d+)$", text, re.M).group(1))
+
     def test_nothing_that_a_call_has_left_runs_until_the_next_call(self):
         server = self.start("--freeze-after", "0")
         code = (
@@ -124,7 +129,44 @@ class Background(unittest.TestCase):
         )
         self.assertEqual(server.run(code, SESSION).status, "Succeeded")
         self.assert_nothing_runs(server)
+        self.assertEqual(self.escapes(server), 0)
         self.assertEqual(server.run("[os.kill(pid, 9) for pid in children]", SESSION).state, "kept")
+
+    def test_one_that_runs_while_another_is_looked_at_is_not_overlooked(self):
+        server = self.start("--freeze-after", "0")
+        code = (
+            "import mmap\n"
+            "memory = mmap.mmap(-1, 64)\n"
+            "view = memoryview(memory).cast('q')\n"
+            "def relay(number):\n"
+            "    os.kill(os.getpid(), signal.SIGSTOP)\n"
+            "    while True:\n"
+            "        view[0] += 1\n"
+            "        libc.kill(ring[(number + 1) % len(ring)], signal.SIGCONT)\n"
+            "        libc.kill(os.getpid(), signal.SIGSTOP)\n"
+            "def start(number):\n"
+            "    pid = os.fork()\n"
+            "    if pid == 0:\n"
+            "        os.read(pipe[0], 1)\n"
+            "        ring[:] = [int(n) for n in open('ring').read().split()]\n"
+            "        relay(number)\n"
+            "    return pid\n"
+            "ring, pipe = [], os.pipe()\n"
+            "ring[:] = [start(number) for number in range(7)]\n"
+            "open('ring', 'w').write(' '.join(map(str, ring)))\n"
+            "os.write(pipe[1], b'x' * len(ring))\n"
+            "def state(pid): return open('/proc/%d/stat' % pid).read().rsplit(')', 1)[1].split()[0]\n"
+            "while set(map(state, ring)) != {'T'}: pass\n"
+            "def go_on():  # the relay ends when one is woken before it has stopped\n"
+            "    enough = view[0] + 100\n"
+            "    while view[0] < enough: os.kill(ring[0], signal.SIGCONT)\n"
+            "go_on()"
+        )
+        self.assertEqual(server.run(code, SESSION).status, "Succeeded")
+        for _ in range(4):
+            self.assert_nothing_runs(server)
+            self.assertEqual(server.run("go_on()", SESSION).status, "Succeeded")
+        self.assertEqual(self.escapes(server), 0)
 
     def test_children_that_start_children_are_stopped(self):
         server = self.start("--freeze-after", "0")
@@ -160,6 +202,7 @@ class Background(unittest.TestCase):
         self.assertEqual(server.run(code, SESSION).result, [[0], None])
         worker = set(self.inside(server))
         pool.wait_until(lambda: not worker & set(self.inside(server)), "it was ended")
+        self.assertGreater(self.escapes(server), 1)
         self.assertEqual(server.run("import os; os.listdir(), 'grow' in globals()", SESSION).result, [["kept"], False])
 
     def test_what_the_session_has_stopped_itself_stays_stopped(self):
