@@ -151,9 +151,13 @@ class Pool:
         return taken
 
     def share_mib(self):
-        """Of all sandboxes."""
+        """Of its one sandbox, when whatever the start of the server needed is over."""
         (init,) = children(self.process.pid)
         (server,) = children(init)
+        end = now() + PATIENCE
+        while len(children(server)) > 1:
+            assert now() < end, "the session pool does not come to rest"
+            time.sleep(0.01)
         return sum(share_mib(sandbox) for sandbox in children(server))
 
     def close(self):

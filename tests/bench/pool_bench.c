@@ -221,13 +221,14 @@ static double time_end(pool_client_t *client, const pool_server_t *server)
 
 static void measure_ends(bench_t *bench)
 {
-    static const char *const flags[] = {"--warm-min", "0", "--max-sessions", "1", "--processes",
-                                        "80",         NULL};
+    static const char *const flags[] = {
+        "--warm-min", "0", "--preimport", "none", "--max-sessions", "1", "--processes", "80", NULL};
     pool_server_t server = pool_server_start(flags);
     pool_client_t client = pool_client_connect(&server);
     size_t count = bench_times(bench, ENDS);
     double *ns = new_values(count);
 
+    pool_server_await_empty(&server);
     for (size_t i = 0; i < count; i++) {
         ns[i] = time_end(&client, &server);
     }

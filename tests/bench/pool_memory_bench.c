@@ -25,6 +25,7 @@ static void measure_session(bench_t *bench, const char *name, const char *code, 
     pool_client_t client = pool_client_connect(&server);
     char identifier[32];
 
+    pool_server_await_empty(&server);
     for (int i = 0; i < TOGETHER; i++) {
         snprintf(identifier, sizeof(identifier), "idle-%d", i);
         pool_client_execute(&client, identifier, code);
@@ -60,6 +61,7 @@ static void measure_many_sessions(bench_t *bench)
     double lowest = 0;
     char name[64];
 
+    pool_server_await_empty(&server);
     for (size_t i = 0; i < SAMPLES; i++) {
         pool_visitors_run(&server, count / SAMPLES, pool_visitor_pass);
         pool_server_await_empty(&server);

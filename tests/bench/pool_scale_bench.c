@@ -47,6 +47,7 @@ int main(int argc, char **argv)
     double start;
 
     pool_server_introduce(&bench, &server);
+    pool_server_await_empty(&server);
     start = bench_now();
     pool_visitors_run(&server, count, pool_visitor_stay);
     snprintf(name, sizeof(name), "%zu sessions opened and used once", count);

@@ -44,7 +44,7 @@ void pool_server_await_worker(const pool_server_t *server);
 /* All processes of its sandboxes. */
 void pool_server_read_tree(const pool_server_t *server, process_tree_t *tree);
 
-/* Wait until there are none: what was removed is gone. */
+/* Wait until there are none: what was removed is gone, and the start of the server over. */
 void pool_server_await_empty(const pool_server_t *server);
 
 /* Print the level of isolation that is in force, and take a process of Python, which each

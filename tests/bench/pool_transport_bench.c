@@ -13,7 +13,7 @@
 #include "bench/bench.h"
 #include "bench/pool_server.h"
 
-enum { ROUND_TRIPS = 5000, HANDSHAKES = 200 };
+enum { ROUND_TRIPS = 10000, HANDSHAKES = 200 };
 
 typedef struct directory {
     char path[64];
