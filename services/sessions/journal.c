@@ -17,7 +17,10 @@ static const char *word_of(const char *why)
     } words[] = {
         {"an interrupt did not end", "not_interruptible"},
         {"it used more than", "memory"},
+        {"its processes could not be stopped", "not_stoppable"},
         {"it was idle", "idle"},
+        {"it was too old", "too_old"},
+        {"its place was needed", "reclaimed"},
         {"it was too old", "too_old"},
         {"its place was needed", "reclaimed"},
         {"the session was deleted", "deleted"},

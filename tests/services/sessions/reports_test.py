@@ -302,6 +302,23 @@ class Counted(unittest.TestCase):
         self.assertEqual(metrics(self.pool).value("violations_total"), before.value("violations_total") + 1)
         self.pool.delete("killed")
 
+    def test_kills_for_memory_are_counted(self):
+        before = metrics(self.pool)
+        execution = self.pool.run("import time\nx = b'x' * (700 << 20)\ntime.sleep(20)", "memory")
+        self.assertEqual(execution.state, "lost", execution.raw)
+        was = before.value_or_none("worker_ends_total", reason="memory")
+        self.assertEqual(metrics(self.pool).value("worker_ends_total", reason="memory"), was + 1)
+        self.pool.delete("memory")
+
+    def test_ends_of_sessions_are_counted_by_reason(self):
+        with pool.Pool("--max-sessions=1", "--cooldown=1", "--reclaim-after=0") as server:
+            server.run("1", "first")
+            server.run("1", "second")
+            pool.wait_until(lambda: metrics(server).value("sessions") == 0, "the second is removed, too")
+            read = metrics(server)
+            self.assertEqual(read.value("sessions_removed_total", reason="reclaimed"), 1)
+            self.assertEqual(read.value("sessions_removed_total", reason="idle"), 1)
+
     def test_sessions_and_workers_are_those_of_the_moment(self):
         self.pool.run("1", "moment-one")
         self.pool.run("1", "moment-two")
