@@ -92,7 +92,7 @@ static void add_quoted(line_t *line, const char *text)
         bool valid = true;
         size_t size = sk_utf8_step(text, left, &valid);
         if (size == 1 && *text >= ' ' && *text <= '~' && *text != '"' && *text != '\\') {
-            line_add(line, "%c", *text);
+            line->text[line->size++] = *text; /* add_field() has seen that there is room */
         } else {
             add_escape(line, valid ? code_point(text, size) : 0xFFFD);
         }
