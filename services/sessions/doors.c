@@ -162,14 +162,33 @@ static bool open_token(doors_t *doors, const config_t *config, failure_t *failur
     return token_make(&doors->token, failure);
 }
 
+/* A name that is none would never match. */
+static bool check_hosts(const char *hosts, failure_t *failure)
+{
+    static const char characters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._";
+
+    while (hosts != NULL) {
+        size_t length = strspn(hosts, characters);
+        if (length == 0 || (hosts[length] != '\0' && hosts[length] != ',')) {
+            return fail(failure,
+                        "cannot use --host-name: \"%s\" must begin with the name of a host, "
+                        "without scheme and port; commas separate names",
+                        hosts);
+        }
+        hosts = hosts[length] == ',' ? hosts + length + 1 : NULL;
+    }
+    return true;
+}
+
 /* ---- life ---- */
 
 bool doors_open(doors_t *doors, const config_t *config, failure_t *failure)
 {
     memset(doors, 0, sizeof(*doors));
     doors->endpoint.socket = -1;
-    if (!activation_take(&doors->activation, failure) || !open_tls(doors, config, failure) ||
-        !adopt_unix(doors, config, failure)) {
+    if (!activation_take(&doors->activation, failure) || !check_hosts(config->host_name, failure) ||
+        !open_tls(doors, config, failure) || !adopt_unix(doors, config, failure)) {
         return false;
     }
     if (doors->listener_count == 0) {

@@ -13,6 +13,7 @@
 #include "selftest.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,8 @@ struct selftest {
     execution_t *execution;
     int bait; /* listens at an abstract name */
     char abstract[40];
+    int port_bait;     /* listens at a port of 127.0.0.1 */
+    unsigned port;     /* 0: it does not */
     config_t config;   /* of the group */
     bool takes_memory; /* and is expected to be ended for it */
     bool failed;
@@ -73,10 +76,29 @@ static bool set_bait(selftest_t *test)
            listen(test->bait, 1) == 0;
 }
 
+/* Where the machine has no loopback interface there is nothing that could be reached. */
+static void set_port_bait(selftest_t *test)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof(address);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    test->port_bait = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (test->port_bait >= 0 &&
+        bind(test->port_bait, (const struct sockaddr *)&address, size) == 0 &&
+        listen(test->port_bait, 1) == 0 &&
+        getsockname(test->port_bait, (struct sockaddr *)&address, &size) == 0) {
+        test->port = ntohs(address.sin_port);
+    }
+}
+
 static void selftest_free(selftest_t *test)
 {
     if (test->bait >= 0) {
         (void)close(test->bait);
+    }
+    if (test->port_bait >= 0) {
+        (void)close(test->port_bait);
     }
     sk_free(test);
 }
@@ -89,6 +111,7 @@ static bool selftest_begin(selftest_t *test, failure_t *failure)
         return fail(failure, "cannot test the sandbox: no abstract socket can be made: %s",
                     strerror(errno));
     }
+    set_port_bait(test);
     test->config = *plan->config;
     test->config.memory = GROUP_MEMORY;
     if (plan->facility->cgroups.version != 0 && test->config.processes > GROUP_PROCESSES) {
@@ -118,7 +141,7 @@ selftest_t *selftest_start(const sandbox_plan_t *plan, const endpoint_t *endpoin
     test->endpoint = endpoint;
     test->cb = cb;
     test->data = data;
-    test->bait = -1;
+    test->bait = test->port_bait = -1;
     test->failed = true; /* until it has passed */
     (void)fail(&test->failure, "cannot sandbox: the self-test was given up");
     if (!selftest_begin(test, failure)) {
@@ -149,6 +172,7 @@ static char *make_script(const selftest_t *test, size_t *size_out)
     write_member(&script, "processes", config->processes);
     write_member(&script, "group", test->config.processes);
     write_member(&script, "data", config->data_size);
+    write_member(&script, "port", test->port);
     write_member(&script, "tmp", config->tmp_size);
     sk_buffer_append_text(&script, "\"directory\":");
     sk_json_write_text(&script, test->endpoint->parent);

@@ -41,6 +41,11 @@ def connects(address):
         return works(one.connect, address)
 
 
+def connects_to_port():
+    with socket.socket() as one:
+        return CONFIG["port"] != 0 and works(one.connect, ("127.0.0.1", CONFIG["port"]))
+
+
 def sees_other_processes():
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -139,6 +144,7 @@ CHECKS = (
     ("it can have capabilities", lambda: int(status("CapBnd") or "1", 16) != 0),
     ("the server's directory is visible", lambda: works(os.listdir, CONFIG["directory"])),
     ("the server's socket can be reached", lambda: connects(CONFIG["socket"])),
+    ("ports of the machine can be reached", connects_to_port),
     ("abstract sockets can be reached", lambda: connects("\0" + CONFIG["abstract"])),
     ("processes of the host are visible", sees_other_processes),
     ("files of /etc are visible", lambda: os.path.exists("/etc/passwd")),

@@ -131,6 +131,8 @@ class Start(unittest.TestCase):
         self.assert_refused(73, "--tls-certificate", certificate, "--tls-key", key, says="there is no TCP")
         self.assert_refused(73, "--tcp", "--tls-certificate", certificate, says="go together")
         self.assert_refused(73, "--tcp", "--tls-key", key, says="go together")
+        for names in ("http://a.test", "a.test:80", "a.test,", ",a.test", "a b", "a.test, b.test", "*.test"):
+            self.assert_refused(73, "--host-name", names, says="name of a host")
         self.assert_refused(64, "--tcp", "--port", "65536", says="65535")
         self.assert_refused(64, "--tcp", "--bind", "0.0.0.0", says="unknown flag")
 

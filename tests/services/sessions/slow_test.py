@@ -54,6 +54,14 @@ class Slow(unittest.TestCase):
         for kind, server in self.pools.ways:
             self.assert_serves(kind, server)
 
+    def test_a_handshake_that_does_not_come_to_its_end_is_cut(self):
+        socks = [ways.dial(self.pools.tls, "tcp") for _ in range(2)]
+        ways.send(socks[1], b"\x16\x03\x01\x02\x00")
+        for sock in socks:
+            self.assertEqual(ways.statuses(ways.read_all(sock)), [])
+            sock.close()
+        self.assert_serves("tls", self.pools.tls)
+
     def test_bytes_one_by_one_do_not_win_time(self):
         drops = {}
         for kind, server in self.pools.ways:
