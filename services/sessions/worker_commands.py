@@ -45,7 +45,7 @@ def parse(code, name):
     try:
         tree = tree_of("\n".join(lines), name)
     except SyntaxError as error:
-        show_source(error, code, changed)
+        show_source(error, code)
         raise error from None
     for node in ast.walk(tree):
         if getattr(node, "lineno", 0) in changed:
@@ -148,13 +148,11 @@ def scan(line, quote, depth):
     return quote, depth, continued and quote is None
 
 
-def show_source(error, code, changed):
+def show_source(error, code):
     """Make a syntax error show the line as it was written."""
     lines = lines_of(code)
     if error.lineno is not None and 0 < error.lineno <= len(lines):
         error.text = lines[error.lineno - 1] + "\n"
-        if error.lineno in changed:
-            error.offset = error.end_offset = None
 
 
 # ---- running a line ----

@@ -108,7 +108,12 @@ class Commands(unittest.TestCase):
         self.assertIn(', line 9, in <module>', lines[1])
 
     def test_error_within_a_command_shows_the_line_as_it_was_written(self):
-        for code in ("x = 1\n%cd /nowhere", "x = 1\n%time 1/0", "x = 1\nif x:\n    %time 1/0"):
+        for code in (
+            "x = 1\n%cd /nowhere",
+            "x = 1\na_rather_long_name_for_a_variable = %cd /nowhere",
+            "x = 1\n%time 1/0",
+            "x = 1\nif x:\n    %time 1/0",
+        ):
             errors = self.run_code(code, "Failed").stderr
             self.assertIn("    " + code.splitlines()[-1].strip() + "\n", errors)
             self.assertIn(", line %d, in" % len(code.splitlines()), errors)
@@ -124,6 +129,7 @@ class Commands(unittest.TestCase):
             ("print('%d' % 5\n!ls", "print('%d' % 5", 1),
             ("def f(:\n  !ls", "def f(:", 1),
             ("x = = 1", "x = = 1", 1),
+            ("x = 1\nx y = !ls", "x y = !ls", 2),
         )
         for code, text, line in rows:
             with self.subTest(code):

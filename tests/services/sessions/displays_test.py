@@ -178,6 +178,13 @@ class Displays(unittest.TestCase):
         self.assertEqual((len(execution.displays), execution.stderr), (2, ""))
         self.assertTrue(execution.result.endswith("\n[%d characters cut]" % MIB))
 
+    def test_display_of_a_child_process_is_left_out_and_that_is_told(self):
+        code = "import os\nif os.fork() == 0: display(Shown(png=b'1'), 'text'); os._exit(0)\nos.wait()\n1"
+        execution = self.run_code(code)
+        self.assertEqual((execution.result, execution.displays), (1, []))
+        self.assertEqual(execution.stdout, "'text'\n")
+        self.assertIn("display in a child process", execution.stderr)
+
     def test_text_that_is_no_utf_8_and_nul_arrive_as_valid_json(self):
         execution = self.run_code("display({'text/html': 'a\\0b\\ud800c', 'text/plain': ''}, raw=True)")
         self.assertEqual(execution.displays, [text("a\0b?c")])

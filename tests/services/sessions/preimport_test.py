@@ -1,7 +1,9 @@
 """What a session's Python has when its first code comes: modules, fonts, packages."""
 
 import concurrent.futures
+import contextlib
 import importlib.metadata
+import os
 import subprocess
 import unittest
 
@@ -51,17 +53,11 @@ class Preimport(unittest.TestCase):
                 self.assertEqual(server.run("6 * 7", "session-%d" % number).result, 42)
 
     def test_modules_that_are_missing_are_reported_and_no_error(self):
-        with start("no_such_module.part, json", "--warm-min", "1") as server:
+        with start("this,no_such_module.part, json", "--warm-min", "1") as server:
             wait_until_warm(server)
             self.assertIn("imports=all missing", server.complaint())
             self.assertIn("no_such_module no_such_module.part", server.complaint())
-            self.assertEqual(server.run("1").result, 1)
-
-    def test_module_that_ends_the_interpreter_is_told_as_missing(self):
-        with start("this,idlelib.__main__x,json", "--warm-min", "1") as server:
-            wait_until_warm(server)
-            self.assertIn("idlelib.__main__x", server.complaint())
-            self.assertEqual(server.run("1").stdout, "")
+            self.assertEqual(server.run("1").stdout, "")  # this prints a poem
 
     def test_default_leaves_small_sessions_their_memory(self):
         with start("", "--warm-min", "1", "--memory", "128M") as server:
@@ -148,6 +144,17 @@ class Survey(unittest.TestCase):
         self.assertEqual(self.pool.run(code, "spoiling-session").result, ["0", "1", "2", "3", "4"])
         code = "import json, os\ntype(json.load(open('/tmp/mpl/' + os.listdir('/tmp/mpl')[0]))).__name__"
         self.assertEqual(self.pool.run(code, "clean-session").result, "dict")
+
+    def test_nobody_can_write_to_the_list_that_the_server_gives_away(self):
+        metadata(self.pool)
+        directory = "/proc/%d/fd/" % self.pool.server_pid
+        for name in os.listdir(directory):
+            with contextlib.suppress(FileNotFoundError):
+                if "memfd:fonts" in os.readlink(directory + name):
+                    with open(directory + name, "r+b", buffering=0) as fonts:
+                        self.assertRaises(PermissionError, fonts.write, b"x")
+                    return
+        self.fail("the server has no list of fonts")
 
     def test_session_that_was_restarted_keeps_what_it_has_made_of_the_list(self):
         metadata(self.pool)
