@@ -111,7 +111,7 @@ class Pool:
 
     def __init__(self, is_warm):
         start = now()
-        flags = ["--warm-min", "1", "--verbose"] if is_warm else ["--warm-min", "0"]
+        flags = ["--warm-min", "1", "--log-level", "debug"] if is_warm else ["--warm-min", "0"]
         self.process = subprocess.Popen(
             [os.environ["SESSIOND"], "--lifeline", "0", "--preimport", "none", *flags],
             stdin=subprocess.PIPE,
@@ -134,7 +134,7 @@ class Pool:
 
     def await_worker(self):
         for line in self.process.stderr:
-            if " worker_warm " in line:
+            if " worker_ready " in line:
                 return
         sys.exit("the session pool has ended")
 

@@ -56,16 +56,18 @@ static double time_execution(pool_client_t *client, const char *identifier, cons
 static void measure_first_executions(bench_t *bench, const char *name, const char *imports,
                                      const char *code, size_t count, double budget_ms)
 {
-    const char *const flags[] = {"--warm-min", "2", "--verbose", "--preimport", imports, NULL};
+    const char *const flags[] = {"--warm-min",  "2",     "--preimport", imports,
+                                 "--log-level", "debug", NULL};
+    const char *event = strcmp(imports, "none") == 0 ? "worker_ready" : "worker_warm";
     pool_server_t server = pool_server_start(flags);
     pool_client_t client = pool_client_connect(&server);
     double *ns = new_values(count);
     char identifier[32];
 
-    pool_server_await_worker(&server);
+    pool_server_await(&server, event);
     for (size_t i = 0; i < count; i++) {
         snprintf(identifier, sizeof(identifier), "first-%zu", i);
-        pool_server_await_worker(&server);
+        pool_server_await(&server, event);
         ns[i] = time_execution(&client, identifier, code);
         pool_client_delete(&client, identifier);
     }

@@ -115,15 +115,15 @@ pool_server_t pool_server_start(const char *const *flags)
     int announcement[2];
     int lifeline[2];
     int log[2] = {-1, -1};
-    bool verbose = false;
+    bool logs = false;
 
     for (size_t i = 0; flags[i] != NULL && i + 4 < FLAGS_MAX; i++) {
         arguments[i + 3] = flags[i];
-        verbose = verbose || strcmp(flags[i], "--verbose") == 0;
+        logs = logs || strcmp(flags[i], "--log-level") == 0;
     }
     make_pipe(announcement);
     make_pipe(lifeline);
-    if (verbose) {
+    if (logs) {
         make_pipe(log);
     }
     server.started = spawn(arguments, announcement[1], log[1], lifeline[0]);
@@ -131,7 +131,7 @@ pool_server_t pool_server_start(const char *const *flags)
     server.log = log[0];
     (void)close(announcement[1]);
     (void)close(lifeline[0]);
-    if (verbose) {
+    if (logs) {
         (void)close(log[1]);
     }
     if (!read_line(announcement[0], server.announcement, sizeof(server.announcement))) {
@@ -160,16 +160,18 @@ void pool_server_stop(pool_server_t *server)
     }
 }
 
-void pool_server_await_worker(const pool_server_t *server)
+void pool_server_await(const pool_server_t *server, const char *event)
 {
     char line[512];
+    char word[32];
 
+    snprintf(word, sizeof(word), " %s ", event);
     do {
         if (!read_line(server->log, line, sizeof(line))) {
-            fputs("the session pool ended while a worker was awaited\n", stderr);
+            fprintf(stderr, "the session pool ended while %s was awaited\n", event);
             exit(2);
         }
-    } while (strstr(line, " worker_warm ") == NULL);
+    } while (strstr(line, word) == NULL);
 }
 
 void pool_server_read_tree(const pool_server_t *server, process_tree_t *tree)

@@ -24,7 +24,7 @@ typedef struct pool_server {
     pid_t started; /* the process that was started */
     pid_t serving; /* the one that does the work; sandboxes are below it */
     int lifeline;
-    int log; /* what the server says on stderr, if it is --verbose; else -1 */
+    int log; /* what the server logs, if it has a --log-level; else -1 */
     char announcement[1024];
     char socket[108];
     char level[24]; /* of isolation */
@@ -38,8 +38,8 @@ void pool_server_stop(pool_server_t *server);
 /* Copy the text that the server has announced under this name. */
 void pool_server_copy(const pool_server_t *server, const char *name, char *value, size_t size);
 
-/* Of a server that is --verbose: wait until one more worker is warm, with all its imports. */
-void pool_server_await_worker(const pool_server_t *server);
+/* Wait until the server logs this event once more. */
+void pool_server_await(const pool_server_t *server, const char *event);
 
 /* All processes of its sandboxes. */
 void pool_server_read_tree(const pool_server_t *server, process_tree_t *tree);
