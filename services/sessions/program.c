@@ -38,9 +38,11 @@ struct program {
 
 static void program_on_code(uv_poll_t *handle, int status, int events);
 
-/* It leaves without the farewells of an interpreter, so that its end can be waited for. */
+/* Only CPython runs code that does not lie in a file named .pyc. It leaves without the farewells
+ * of an interpreter, so that its end can be waited for. */
 static const char script[] =
     "import importlib.util, marshal, os, sys\n"
+    "sys.implementation.name == 'cpython' or os._exit(1)\n"
     "code = compile(sys.stdin.buffer.read(), '" PROGRAM_PATH "', 'exec', dont_inherit=True)\n"
     "sys.stdout.buffer.write(importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(code))\n"
     "sys.stdout.flush()\n"
