@@ -20,6 +20,7 @@
 
 #include <alloc.h>
 
+#include "metrics.h"
 #include "request.h"
 
 #define S_NS          INT64_C(1000000000)
@@ -138,6 +139,9 @@ static void client_expire(client_t *client)
         client_free(client);
         return;
     }
+    if (client->phase != PHASE_KEPT) {
+        metrics_add(METRIC_CONNECTIONS_TOO_SLOW, 1);
+    }
     if (is_plain && (client->phase == PHASE_HEAD || client->phase == PHASE_BODY)) {
         say(client->socket, "408 Request Timeout", "", slow);
     }
@@ -209,6 +213,7 @@ static void client_admit(http_t *http, int socket, transport_t transport)
         return;
     }
     http->clients.count++;
+    metrics_add(METRIC_CONNECTIONS_ADMITTED, 1);
     client_enter(client, PHASE_HEAD, 0);
     http->clients.arriving = client;
     if (!http_take_connection(http, client) && http->clients.arriving != NULL) {
@@ -222,6 +227,7 @@ static void client_turn_away(http_t *http, int socket, transport_t transport)
 {
     client_t *client = NULL;
 
+    metrics_add(METRIC_CONNECTIONS_TURNED_AWAY, 1);
     if (transport == TRANSPORT_TLS || http->clients.leaving == LEAVING_MAX) {
         (void)close(socket);
         return;
@@ -253,12 +259,17 @@ static void client_on_leaving(uv_poll_t *poll, int status, int events)
     }
 }
 
-/* End the connection that has been without a request for longest. */
+/* Is there room, if need be by ending the connection that has been without a request for
+ * longest? */
 static bool clients_make_room(http_t *http)
 {
     client_t *oldest = NULL;
     char byte = 0;
 
+    http_turn_all(http); /* perhaps one has hung up already */
+    if (http->clients.count < http->options.connections) {
+        return true;
+    }
     for (client_t *client = http->clients.first; client != NULL; client = client->next) {
         if (client->phase == PHASE_KEPT && client->deadline_ns != NEVER &&
             (oldest == NULL || client->deadline_ns < oldest->deadline_ns) &&

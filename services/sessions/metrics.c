@@ -50,6 +50,11 @@ static const struct {
     [METRIC_STDOUT_BYTES] = {"output_bytes_total", "stream=\"stdout\"",
                              "Bytes that executions wrote, kept or not."},
     [METRIC_STDERR_BYTES] = {"output_bytes_total", "stream=\"stderr\"", NULL},
+    [METRIC_CONNECTIONS_ADMITTED] = {"connections_total", "event=\"admitted\"",
+                                     "Connections of clients: let in, turned away because there "
+                                     "were too many, cut because they were too slow."},
+    [METRIC_CONNECTIONS_TURNED_AWAY] = {"connections_total", "event=\"turned_away\"", NULL},
+    [METRIC_CONNECTIONS_TOO_SLOW] = {"connections_total", "event=\"too_slow\"", NULL},
 };
 
 static const struct {

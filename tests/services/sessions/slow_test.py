@@ -1,6 +1,7 @@
 """Requests that do not come in time, and more clients than may be."""
 
 import json
+import re
 import select
 import ssl
 import time
@@ -53,6 +54,16 @@ class Slow(unittest.TestCase):
             sock.close()
         for kind, server in self.pools.ways:
             self.assert_serves(kind, server)
+
+    def counted(self, event):
+        text = ways.request(self.pools.plain, "unix", "GET", "/metrics").body.decode()
+        return int(re.search(r'_connections_total\{event="%s"\} (\d+)' % event, text)[1])
+
+    def test_connections_that_are_cut_are_counted(self):
+        before = self.counted("too_slow")
+        with ways.dial(self.pools.plain, "unix") as sock:
+            self.assert_cut("unix", sock)
+        self.assertEqual(self.counted("too_slow"), before + 1)
 
     def test_a_handshake_that_does_not_come_to_its_end_is_cut(self):
         socks = [ways.dial(self.pools.tls, "tcp") for _ in range(2)]
@@ -121,6 +132,7 @@ class Slow(unittest.TestCase):
 
     def test_as_many_as_may_be_are_served_and_the_next_is_told(self):
         for kind, server in self.pools.ways:
+            away = self.counted("turned_away")
             busy = [ways.Way(server, kind) for _ in range(CONNECTIONS)]
             for connection in busy:  # all of one session: one runs, the others wait for it
                 connection.request("POST", ways.TARGET, json.dumps({"code": "while True: pass"}))
@@ -134,6 +146,8 @@ class Slow(unittest.TestCase):
                 connection.close()
             pool.wait_until(lambda: not self.refused(kind, server), "there was room")
             self.assert_serves(kind, server)
+            if kind != "tls":
+                self.assertGreater(self.counted("turned_away"), away)
 
     def refused(self, kind, server):
         try:
