@@ -114,6 +114,7 @@ static bool selftest_begin(selftest_t *test, failure_t *failure)
     set_port_bait(test);
     test->config = *plan->config;
     test->config.memory = GROUP_MEMORY;
+    test->config.cpu = 100; /* nobody is to wait for the server to listen */
     if (plan->facility->cgroups.version != 0 && test->config.processes > GROUP_PROCESSES) {
         test->config.processes = GROUP_PROCESSES;
     }
@@ -285,6 +286,9 @@ static void selftest_on_gone(worker_t *worker, void *data)
 
     if (!worker_was_ready(worker) && worker_reason(worker) == NULL) {
         (void)facility_explain_sandbox(worker_diagnosis(worker), &test->failure);
+    } else if (!worker_was_ready(worker)) {
+        (void)fail(&test->failure, "cannot sandbox: the self-test was given up: %s",
+                   worker_reason(worker));
     } else if (test->execution != NULL) {
         const bool memory = worker_reason(worker) == test->plan->memory_reason;
         execution_abort(test->execution, OUTCOME_FAILED, worker_reason(worker));
