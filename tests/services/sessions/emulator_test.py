@@ -144,16 +144,16 @@ class Emulator(unittest.TestCase):
         self.fault("abort-queued,path=nowhere")
         slow = "import os\nwhile not os.path.exists('go'): pass\nos._exit(1)"
         with concurrent.futures.ThreadPoolExecutor(2) as threads:
-            first = threads.submit(self.pool.run, slow, "emulator-queue")
-            location = "/executions/second?" + query(**{"api-version": VERSION, "identifier": "emulator-queue"})
-            headers = {"operation-id": "second"}
-            second = threads.submit(self.pool.post, "emulator-queue", CODE, VERSION, headers)
-            pool.wait_until(lambda: self.pool.request("GET", location).status == 200, "it waits")
+            body = json.dumps({"code": slow})
+            first = threads.submit(self.pool.post, "emulator-queue", body, VERSION, {"operation-id": "first"})
+            pool.wait_until(lambda: self.pool.get("emulator-queue", "first").status == 200, "it runs")
+            second = threads.submit(self.pool.post, "emulator-queue", CODE, VERSION, {"operation-id": "second"})
+            pool.wait_until(lambda: self.pool.get("emulator-queue", "second").status == 200, "it waits")
             self.pool.request(
                 "POST", "/files?" + query(**{"api-version": VERSION, "identifier": "emulator-queue"}),
                 b'--b\r\nContent-Disposition: form-data; name="file"; filename="go"\r\n\r\n\r\n--b--\r\n',
                 {"Content-Type": "multipart/form-data; boundary=b"})
-            self.assertIn("Execution aborted", first.result().stderr)
+            self.assertIn("Execution aborted", pool.Execution(first.result()).stderr)
             execution = pool.Execution(second.result())
             self.assertEqual(execution.status, "Failed")
             self.assertIn("Execution aborted", execution.stderr)
