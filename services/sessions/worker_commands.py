@@ -164,8 +164,7 @@ def run(mark, text, line):
     if mark == "!!":
         return shell_lines(expand(text))
     if mark in SCRIPTS:
-        subprocess.run([mark], input=text.encode("utf-8", "replace"))
-        return None
+        return script(mark, text)
     name, _, rest = text.partition(" ")
     if mark == "%%" or name not in LINE_COMMANDS:
         known = mark == "%%" and name in CELL_COMMANDS
@@ -201,24 +200,36 @@ def expand(text):
     return re.sub(r"\$\$|\$\{|\{([^{}]+)\}|\$([A-Za-z_]\w*)", value, text)
 
 
+def run_process(command, **options):
+    """Run it without input; its exit status is there as notebooks have it."""
+    options.setdefault("stdin", subprocess.DEVNULL)
+    done = subprocess.run(command, **options)
+    worker.session.names["_exit_code"] = done.returncode
+
+
 def shell(text):
     """Run a command; what it prints is printed."""
-    subprocess.run(text, shell=True, stdin=subprocess.DEVNULL)
+    run_process(text, shell=True)
 
 
 def shell_lines(text):
     """Run a command; the lines it prints."""
     with tempfile.TemporaryFile() as output:  # a process that stays behind holds up no file
-        subprocess.run(
-            text, shell=True, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-        )
+        run_process(text, shell=True, stdout=output, stderr=subprocess.STDOUT)
         output.seek(0)
         return output.read().decode("utf-8", "replace").splitlines()
 
 
+def script(interpreter, text):
+    """Run all of a cell's lines but the first."""
+    with tempfile.TemporaryFile() as lines:
+        lines.write(text.encode("utf-8", "replace"))
+        lines.seek(0)
+        run_process([interpreter], stdin=lines)
+
+
 def pip(rest, line):
-    arguments = [sys.executable, "-m", "pip", *shlex.split(expand(rest))]
-    subprocess.run(arguments, stdin=subprocess.DEVNULL)
+    run_process([sys.executable, "-m", "pip", *shlex.split(expand(rest))])
 
 
 def change_directory(rest, line):
