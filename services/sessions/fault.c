@@ -55,25 +55,25 @@ static bool read_item(fault_t *fault, char *text, failure_t *failure)
     const struct item *item = find_item(text, length);
     char *field = item == NULL ? NULL : (char *)fault + item->offset;
     const bool on = true;
-    char *end = NULL;
 
     if (item == NULL) {
         return fail(failure, "unknown fault \"%s\"", text);
     }
-    if ((item->kind == ITEM_WORD) != (value == NULL)) {
-        return fail(failure, "the fault %s takes %s", item->name,
-                    item->kind == ITEM_WORD ? "no value" : "a value");
-    }
     if (item->kind == ITEM_WORD) {
         memcpy(field, &on, sizeof(on));
-    } else if (item->kind == ITEM_TEXT) {
+        return value == NULL || fail(failure, "the fault %s takes no value", item->name);
+    }
+    if (value == NULL) {
+        return fail(failure, "the fault %s takes a value", item->name);
+    }
+    if (item->kind == ITEM_TEXT) {
         if (*value == '\0' || strlen(value) >= (size_t)item->largest) {
             return fail(failure, "the fault %s takes 1 to %lld characters", item->name,
                         (long long)item->largest - 1);
         }
         (void)snprintf(field, (size_t)item->largest, "%s", value);
     } else {
-        int64_t number = strtoll(value, &end, 10);
+        int64_t number = strtoll(value, NULL, 10);
         if (strspn(value, "0123456789") != strlen(value) || *value == '\0' ||
             number < item->smallest || number > item->largest) {
             return fail(failure, "the fault %s takes a number from %lld to %lld, not \"%s\"",
