@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -77,6 +78,32 @@ class Room(unittest.TestCase):
                 name = "session-%d" % number
                 self.assertEqual(server.request("POST", "/files?" + names(name), part, headers).status, 200)
                 self.assertEqual(server.run("open('f').read()", name).result, "bytes")
+
+
+class Warmth(unittest.TestCase):
+    def read(self, server, name):
+        text = server.request("GET", "/metrics").body.decode()
+        return int(re.search(r"^semkernel_sessiond_%s (\d+)$" % re.escape(name), text, re.M).group(1))
+
+    def test_no_worker_is_started_for_warmth_while_every_core_is_busy(self):
+        busy = ["busy-session-%d" % number for number in range(os.cpu_count() + 1)]
+        with pool.Pool("--warm-min", "1", "--max-sessions", str(len(busy) + 3)) as server:
+
+            def warm():
+                return self.read(server, 'workers{state="warm"}') + self.read(server, 'workers{state="starting"}')
+
+            pool.wait_until(lambda: warm() == 1, "one was warm")
+            for name in busy:
+                open_call(server, name, "while True: pass")
+            pool.wait_until(lambda: self.read(server, "executions_running") == len(busy), "all ran")
+            pool.wait_until(lambda: self.read(server, 'workers{state="starting"}') == 0, "none was starting")
+            server.run("1", "taker-session")  # takes the one that was started before they were busy, if any
+            for _ in range(60):
+                self.assertEqual(server.run("1", "taker-session").result, 1)
+            self.assertEqual(warm(), 0)
+            for name in busy:
+                server.delete(name)
+            pool.wait_until(lambda: warm() == 1, "one was warm again")
 
 
 class Age(unittest.TestCase):
@@ -172,6 +199,16 @@ class Attacked(unittest.TestCase):
             self.assertEqual(server.run("6 * 7").result, 42)
             server.delete("test-session")
             pool.wait_until(lambda: len(server.children() - own) == 3, "one warm sandbox was left")
+
+    def test_a_session_of_many_processes_ends_with_all_of_them_stopped_or_not(self):
+        with pool.Pool("--processes", "64", "--warm-min", "0", "--freeze-after", "0") as server:
+            own = {server.pid, server.init_pid, server.server_pid}
+            code = "import os, time\nfor _ in range(50):\n    if os.fork() == 0: os.setsid(); time.sleep(1000)\n"
+            for then in ("", "while True: pass"):
+                self.assertEqual(open_call(server, "test-session", code + then).status, 202)
+                pool.wait_until(lambda: len(server.children() - own) >= 53, "all were there")
+                self.assertEqual(server.delete("test-session").status, 204)
+                pool.wait_until(lambda: not server.children() - own, "all were dead and reaped")
 
     def test_files_survive_when_the_next_worker_is_killed_before_it_is_ready(self):
         with pool.Pool("--warm-min", "0") as server:
