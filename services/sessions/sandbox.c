@@ -28,6 +28,7 @@
 #include <alloc.h>
 
 #include "bubblewrap.h"
+#include "orphans.h"
 
 struct sandbox {
     const place_t *place; /* borrowed; outlives the sandbox */
@@ -234,6 +235,9 @@ static bool has_exited(int process)
 static void sandbox_finish(sandbox_t *sandbox)
 {
     sandbox->reaped = true;
+    if (sandbox->init < 0) { /* it was killed before it could tell whom it has begun */
+        orphans_end();
+    }
     unwatch(&sandbox->process_watch);
     unwatch(&sandbox->init_watch);
     unwatch(&sandbox->info_watch);

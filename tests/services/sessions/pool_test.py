@@ -200,6 +200,22 @@ class Attacked(unittest.TestCase):
             server.delete("test-session")
             pool.wait_until(lambda: len(server.children() - own) == 3, "one warm sandbox was left")
 
+    def test_a_sandbox_whose_bubblewrap_is_killed_while_it_is_built_leaves_nothing(self):
+        with pool.Pool("--warm-min", "0") as server:
+            own = {server.pid, server.init_pid, server.server_pid}
+            for number in range(20):
+                call = threading.Thread(target=server.post, args=("test-session", {"code": "1"}))
+                call.start()
+                pool.wait_until(lambda: server.children() - own, "bubblewrap was there")
+                for pid in server.children() - own:
+                    with contextlib.suppress(OSError):
+                        with open("/proc/%d/status" % pid) as status:
+                            if re.search(r"^PPid:\s*%d$" % server.server_pid, status.read(), re.M):
+                                os.kill(pid, signal.SIGKILL)
+                call.join(pool.PATIENCE)
+                server.delete("test-session")
+                pool.wait_until(lambda: not server.children() - own, "nothing was left")
+
     def test_a_session_of_many_processes_ends_with_all_of_them_stopped_or_not(self):
         with pool.Pool("--processes", "64", "--warm-min", "0", "--freeze-after", "0") as server:
             own = {server.pid, server.init_pid, server.server_pid}
