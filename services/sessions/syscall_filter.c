@@ -47,8 +47,8 @@ static const char *const allowed[] = {
     "statfs", "statfs64", "statx", "symlink", "symlinkat", "truncate", "truncate64", "umask",
     "unlink", "unlinkat", "utime", "utimensat", "utimensat_time64", "utimes",
     /* memory */
-    "brk", "madvise", "membarrier", "mincore", "mmap", "mmap2", "mprotect", "mremap", "mseal",
-    "munmap", "pkey_alloc", "pkey_free", "pkey_mprotect",
+    "brk", "madvise", "membarrier", "mincore", "mprotect", "mremap", "mseal", "munmap",
+    "pkey_alloc", "pkey_free", "pkey_mprotect",
     /* processes, threads, signals */
     "alarm", "arch_prctl", "capget", "execve", "execveat", "exit", "exit_group", "fork", "futex",
     "futex_requeue", "futex_time64", "futex_wait", "futex_waitv", "futex_wake", "get_robust_list",
@@ -193,6 +193,9 @@ static const struct argument_rule {
     {"prctl", {{0, LOW_32_BITS, PR_GET_SECCOMP}}},
     {"prctl", {{0, LOW_32_BITS, PR_SET_THP_DISABLE}}},
     {"prctl", {{0, LOW_32_BITS, PR_GET_THP_DISABLE}}},
+    /* pages that the host keeps apart for its own programs count for nobody */
+    {"mmap", {{3, MAP_HUGETLB, 0}}},
+    {"mmap2", {{3, MAP_HUGETLB, 0}}},
     {"msync", {{2, MS_SYNC, 0}}},
     {"personality", {{0, LOW_32_BITS, 0}}},
     {"personality", {{0, LOW_32_BITS, 0xffffffff}}},

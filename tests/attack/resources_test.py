@@ -112,6 +112,13 @@ CASES = (
         "[outcome(os.memfd_create, 'x'), system_call(29, 0, 1 << 30, 0o1600)]",
         ["ENOSYS", "ENOSYS"] if platform.machine() == "x86_64" else attack.is_answered,
     ),
+    (
+        "memory of large pages, which the host keeps for its own",
+        "import mmap\n"
+        "flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS\n"
+        "[outcome(mmap.mmap, -1, 2 << 20, flags | large) for large in (0, 0x40000)]",
+        ["worked", "EPERM"],
+    ),
     ("memory that is locked", "libc.mlockall(3)", -1),
     (
         "pending signals",
