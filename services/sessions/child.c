@@ -47,19 +47,24 @@ static void child_arrange(child_t *child)
     (void)syscall(SYS_close_range, CHILD_LAST + 1, ~0U, 0);
 }
 
-static void child_drop_rights(const child_t *child)
+bool child_drop_capabilities(void)
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
 
+    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    return syscall(SYS_capset, &header, none) == 0;
+}
+
+static void child_drop_rights(const child_t *child)
+{
     if (child->switch_user &&
         (setgroups(0, NULL) != 0 ||
          setresgid(child->place->gid, child->place->gid, child->place->gid) != 0 ||
          setresuid(child->place->uid, child->place->uid, child->place->uid) != 0)) {
         child_fail("cannot become the slot's user");
     }
-    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    if (syscall(SYS_capset, &header, none) != 0) {
+    if (!child_drop_capabilities()) {
         child_fail("cannot drop capabilities");
     }
 }
@@ -83,7 +88,9 @@ static _Noreturn void child_run(child_t *child, pid_t server)
         errno = error;
         child_fail("cannot join its control group");
     }
-    child_drop_rights(child);
+    if (!child->keep_rights) {
+        child_drop_rights(child);
+    }
     (void)umask(022);
     if (chdir("/") != 0) {
         child_fail("cannot change to the root directory");

@@ -25,6 +25,7 @@ typedef struct child {
     const char *const *arguments; /* NULL behind the last */
     const place_t *place;
     bool switch_user;          /* become the place's user */
+    bool keep_rights;          /* the program drops them itself */
     int files[CHILD_LAST + 1]; /* by the number they get; -1: none */
 } child_t;
 
@@ -34,5 +35,8 @@ void child_init(child_t *child, const char *program, const char *const *argument
 
 /* Fork and run it; what goes wrong in it is said on its descriptor 2. -1 and errno on failure. */
 pid_t child_start(child_t *child);
+
+/* Give up all capabilities. */
+bool child_drop_capabilities(void);
 
 #endif /* SESSIONS_CHILD_PRIVATE_H */

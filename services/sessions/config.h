@@ -44,7 +44,10 @@
       "NAMES", "accept these names, separated by commas, in the header Host beside localhost") \
     K(NUMBER, lifeline,        -1, 0, 1048576, "FD", "end, quickly, when this descriptor reaches its end of file") \
     G("Isolation") \
-    K(TEXT,   require,         "no-cgroup", 0, 0, "LEVEL", "refuse to run below this level: no-cgroup or full") \
+    K(TEXT,   require,         NULL, 0, 0, \
+      "LEVEL", "refuse to run below this level: full, no-cgroup (default), or landlock if it is allowed") \
+    K(TEXT,   allow_level,     NULL, 0, 0, \
+      "LEVEL", "landlock: run without namespaces where there are none; that isolates less") \
     K(TEXT,   level,           NULL, 0, 0, \
       "LEVEL", "run at this level (default: the strongest that this machine has)") \
     K(TEXT,   bwrap,           "/usr/bin/bwrap", 0, 0, "PATH", "the bubblewrap program") \

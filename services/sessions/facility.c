@@ -5,18 +5,22 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "landlock.h"
+#include "namespace.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const char *const level_names[] = {"full", "no-cgroup"};
+static const char *const level_names[] = {"full", "no-cgroup", "landlock"};
 
 const char *level_name(level_t level)
 {
@@ -146,6 +150,7 @@ static const struct level_limits {
 } level_limits[] = {
     [LEVEL_FULL] = {8, 2 * GIB, 64},
     [LEVEL_NO_CGROUP] = {4, 1 * GIB, 16},
+    [LEVEL_LANDLOCK] = {4, 1 * GIB, 16},
 };
 
 static void set_if_unset(int64_t *limit, int64_t value)
@@ -181,7 +186,76 @@ static bool find_cgroups(facility_t *facility, const config_t *config)
 static bool read_level(const char *flag, const char *name, level_t *level, failure_t *failure)
 {
     return level_find(name, level) ||
-           fail(failure, "unknown level \"%s\": %s takes no-cgroup or full", name, flag);
+           fail(failure, "unknown level \"%s\": %s takes full, no-cgroup or landlock", name, flag);
+}
+
+/* The level asked for, and the lowest one that will do. */
+static bool read_wishes(const config_t *config, level_t *wanted, level_t *required,
+                        failure_t *failure)
+{
+    level_t allowed = LEVEL_NO_CGROUP;
+
+    *wanted = LEVEL_FULL;
+    if ((config->allow_level != NULL &&
+         !read_level("--allow-level", config->allow_level, &allowed, failure)) ||
+        (config->level != NULL && !read_level("--level", config->level, wanted, failure))) {
+        return false;
+    }
+    *required = allowed < LEVEL_NO_CGROUP ? LEVEL_NO_CGROUP : allowed;
+    if (config->require != NULL && !read_level("--require", config->require, required, failure)) {
+        return false;
+    }
+    if ((*wanted == LEVEL_LANDLOCK || *required == LEVEL_LANDLOCK) && allowed != LEVEL_LANDLOCK) {
+        return fail(failure, "cannot sandbox at level \"landlock\": it isolates less than the "
+                             "others and runs only with --allow-level landlock");
+    }
+    if (*wanted > *required) {
+        return fail(failure, "cannot sandbox at the required level \"%s\": --level asks for \"%s\"",
+                    level_name(*required), config->level);
+    }
+    return true;
+}
+
+/* Root in a container may be a root without the rights to see and end processes of other users. */
+static bool may_watch_others(void)
+{
+    const unsigned needed = 1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_KILL |
+                            1u << CAP_SETGID | 1u << CAP_SETUID | 1u << CAP_SYS_PTRACE;
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct sets[2] = {{0, 0, 0}, {0, 0, 0}};
+
+    return syscall(SYS_capget, &header, sets) == 0 && (sets[0].effective & needed) == needed;
+}
+
+static bool check_landlock(const facility_t *facility, failure_t *failure)
+{
+    const int abi = landlock_abi();
+
+    if (facility->root && !may_watch_others()) {
+        return fail(failure, "cannot sandbox at level \"landlock\": this root may not watch "
+                             "processes of other users; run as an ordinary user, or give "
+                             "CAP_SYS_PTRACE (in a container: --cap-add SYS_PTRACE)");
+    }
+    if (access("/proc/thread-self/children", R_OK) != 0) {
+        return fail(failure, "cannot sandbox at level \"landlock\": /proc does not tell the "
+                             "children of a process; use a kernel with CONFIG_PROC_CHILDREN");
+    }
+    if (abi >= LANDLOCK_ABI_NEEDED) {
+        return true;
+    }
+    return fail(failure,
+                "cannot sandbox at level \"landlock\": this kernel has %s%.0d of Landlock, %d is "
+                "needed (Linux 6.12, with landlock among its security modules)",
+                abi == 0 ? "no version" : "version ", abi, LANDLOCK_ABI_NEEDED);
+}
+
+/* What all levels but landlock need. That it is there is tried only where something else will do:
+ * else it is found when it is used. */
+static bool find_namespaces(facility_t *facility, const config_t *config, level_t required,
+                            failure_t *failure)
+{
+    return find_bubblewrap(facility, config, failure) &&
+           (required < LEVEL_LANDLOCK || namespace_try(facility, config, failure));
 }
 
 /* Nobody gets less than was asked for, and nobody less than could be had without asking for it. */
@@ -191,17 +265,19 @@ static bool choose_level(facility_t *facility, config_t *config, failure_t *fail
     level_t required = LEVEL_FULL;
     level_t wanted = LEVEL_FULL;
 
-    if (!read_level("--require", config->require, &required, failure) ||
-        (config->level != NULL && !read_level("--level", config->level, &wanted, failure))) {
+    if (!read_wishes(config, &wanted, &required, failure)) {
         return false;
-    }
-    if (wanted > required) {
-        return fail(failure, "cannot sandbox at the required level \"%s\": --level asks for \"%s\"",
-                    config->require, config->level);
     }
     set_limits(&full, LEVEL_FULL);
     facility->level = wanted;
-    if (wanted == LEVEL_FULL && !find_cgroups(facility, &full)) {
+    if (wanted < LEVEL_LANDLOCK && !find_namespaces(facility, config, required, failure)) {
+        if (required < LEVEL_LANDLOCK || config->level != NULL) {
+            return false;
+        }
+        facility->no_namespaces = *failure;
+        facility->level = LEVEL_LANDLOCK;
+    }
+    if (facility->level == LEVEL_FULL && !find_cgroups(facility, &full)) {
         if (required == LEVEL_FULL || config->level != NULL) {
             return fail(failure,
                         "cannot sandbox at level \"full\": %s; start it in a control group of its "
@@ -211,15 +287,14 @@ static bool choose_level(facility_t *facility, config_t *config, failure_t *fail
         facility->level = LEVEL_NO_CGROUP;
     }
     set_limits(config, facility->level);
-    return true;
+    return facility->level != LEVEL_LANDLOCK || check_landlock(facility, failure);
 }
 
 bool facility_find(facility_t *facility, config_t *config, failure_t *failure)
 {
     memset(facility, 0, sizeof(*facility));
     facility->root = geteuid() == 0;
-    return find_bubblewrap(facility, config, failure) && find_python(facility, config, failure) &&
-           choose_level(facility, config, failure) &&
+    return find_python(facility, config, failure) && choose_level(facility, config, failure) &&
            (!facility->root || check_user_ids(config, failure));
 }
 

@@ -12,17 +12,18 @@
 #include "failure.h"
 
 /* From the strongest isolation to none; a level is chosen at start and never left. */
-typedef enum level { LEVEL_FULL, LEVEL_NO_CGROUP } level_t;
+typedef enum level { LEVEL_FULL, LEVEL_NO_CGROUP, LEVEL_LANDLOCK } level_t;
 
 const char *level_name(level_t level);
 
 typedef struct facility {
     level_t level;
-    bool root;             /* may switch to the slots' own user ids */
-    bool disable_userns;   /* bubblewrap 0.8 and later: --disable-userns */
-    char python_etc[64];   /* /etc/python3.11, that of the chosen Python; "" for none */
-    cgroup_tree_t cgroups; /* of level full; else without a version */
-    failure_t no_cgroups;  /* why there are none; "" if nobody has asked for them */
+    bool root;               /* may switch to the slots' own user ids */
+    bool disable_userns;     /* bubblewrap 0.8 and later: --disable-userns */
+    char python_etc[64];     /* /etc/python3.11, that of the chosen Python; "" for none */
+    cgroup_tree_t cgroups;   /* of level full; else without a version */
+    failure_t no_cgroups;    /* why there are none; "" if nobody has asked for them */
+    failure_t no_namespaces; /* likewise */
 } facility_t;
 
 /* Look for the programs and the level asked for, else the strongest there is; limits of `config`

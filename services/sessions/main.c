@@ -32,6 +32,7 @@
 #include "embedded.h"
 #include "facility.h"
 #include "http.h"
+#include "launcher.h"
 #include "log.h"
 #include "namespace.h"
 #include "pool.h"
@@ -229,7 +230,8 @@ static bool server_prepare(server_t *server, failure_t *failure)
     server->plan.loop = &server->loop;
     server->plan.config = &server->config;
     server->plan.facility = &server->facility;
-    server->plan.seccomp_file = syscall_filter_program(&server->unknown_calls, failure);
+    server->plan.seccomp_file = syscall_filter_program(server->facility.level == LEVEL_LANDLOCK,
+                                                       &server->unknown_calls, failure);
     if (server->plan.seccomp_file < 0) {
         return false;
     }
@@ -268,7 +270,7 @@ static int server_run(void *data)
     server_t *server = data;
     failure_t failure = {""};
 
-    if (!namespace_furnish(&failure)) {
+    if (!namespace_furnish(&server->facility, &failure)) {
         return complain(EX_CONFIG, &failure);
     }
     (void)uv_loop_init(&server->loop);
@@ -339,9 +341,10 @@ static int server_main(server_t *server)
         return complain(EX_CANTCREAT, &failure);
     }
     server->pid = getpid();
-    int exit_status = namespace_enter(&server->facility, &failure)
-                          ? supervisor_run(server_run, server)
-                          : complain(EX_CONFIG, &failure);
+    int exit_status =
+        namespace_enter(&server->facility, &failure)
+            ? supervisor_run(server->facility.level != LEVEL_LANDLOCK, server_run, server)
+            : complain(EX_CONFIG, &failure);
     doors_close(&server->doors);
     facility_leave(&server->facility);
     (void)fflush(NULL);
@@ -362,6 +365,9 @@ int main(int argc, char **argv)
     failure_t failure = {""};
     int exit_status = EXIT_SUCCESS;
 
+    if (argc > 0 && strcmp(argv[0], LAUNCHER_NAME) == 0) {
+        return launcher_main(argc, argv);
+    }
     (void)signal(SIGPIPE, SIG_IGN);
     switch (config_read(&server.config, argc, argv, environ, &failure)) {
     case CONFIG_HELP:

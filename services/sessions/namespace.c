@@ -11,12 +11,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include "directories.h"
+#include "embedded.h"
 
 #define TMP_INODES 4096
 #define SHM_INODES 1024
@@ -71,6 +76,9 @@ static bool mount_room(void)
 
 bool namespace_enter(const facility_t *facility, failure_t *failure)
 {
+    if (facility->level == LEVEL_LANDLOCK) {
+        return directories_open(embedded_worker, embedded_worker_size, failure);
+    }
     bool entered = facility->root ? unshare(CLONE_NEWNS | CLONE_NEWPID) == 0 : unshare_as_user();
 
     if (!entered || mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL) != 0) {
@@ -79,8 +87,11 @@ bool namespace_enter(const facility_t *facility, failure_t *failure)
     return true;
 }
 
-bool namespace_furnish(failure_t *failure)
+bool namespace_furnish(const facility_t *facility, failure_t *failure)
 {
+    if (facility->level == LEVEL_LANDLOCK) {
+        return true;
+    }
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) {
         return fail(failure,
                     "cannot sandbox: /proc cannot be mounted: %s; in a container, run it with an "
@@ -92,6 +103,60 @@ bool namespace_furnish(failure_t *failure)
     }
     return true;
 }
+
+/* ---- trying ---- */
+
+/* As bubblewrap does it: a sandbox's user takes namespaces of his own. */
+static bool try_sandbox(const facility_t *facility, const config_t *config, failure_t *failure)
+{
+    const uid_t id = (uid_t)config->uid_base;
+
+    if (!namespace_furnish(facility, failure)) {
+        return false;
+    }
+    if (facility->root &&
+        (setgroups(0, NULL) != 0 || setresgid(id, id, id) != 0 || setresuid(id, id, id) != 0)) {
+        return fail(failure, "cannot sandbox: no way to become the sandbox's user: %s",
+                    strerror(errno));
+    }
+    return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 || facility_explain_namespaces(errno, failure);
+}
+
+/* Run it in a child, and get what it says when it fails. */
+static bool try_apart(bool (*try)(const facility_t *, const config_t *, failure_t *),
+                      const facility_t *facility, const config_t *config, failure_t *failure)
+{
+    int ends[2] = {-1, -1};
+    int status = 1;
+
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return fail(failure, "cannot look for namespaces: %s", strerror(errno));
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        bool works = try(facility, config, failure);
+        (void)!write(ends[1], failure->text, works ? 0 : sizeof(failure->text));
+        _exit(works ? 0 : 1);
+    }
+    (void)close(ends[1]);
+    (void)!read(ends[0], failure->text, sizeof(failure->text));
+    (void)close(ends[0]);
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return status == 0;
+}
+
+static bool try_namespaces(const facility_t *facility, const config_t *config, failure_t *failure)
+{
+    return namespace_enter(facility, failure) && try_apart(try_sandbox, facility, config, failure);
+}
+
+bool namespace_try(const facility_t *facility, const config_t *config, failure_t *failure)
+{
+    return try_apart(try_namespaces, facility, config, failure);
+}
+
+/* ---- slots ---- */
 
 static bool mount_tmpfs(const char *path, unsigned long flags, int64_t size, int64_t inodes,
                         unsigned mode, const place_t *place)
@@ -110,6 +175,9 @@ bool namespace_mount(place_t *place, unsigned number, const facility_t *facility
 {
     char path[64];
 
+    if (facility->level == LEVEL_LANDLOCK) {
+        return directories_make(place, number, facility, config, failure);
+    }
     if (room == NULL) {
         return fail(failure,
                     "cannot mount the file systems of slot %u: not in the namespaces that "
@@ -141,6 +209,10 @@ void namespace_unmount(place_t *place)
 {
     const char *const paths[] = {place->shm, place->tmp, place->data};
 
+    if (place->worker[0] != '\0') {
+        directories_remove(place);
+        return;
+    }
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         (void)umount2(paths[i], MNT_DETACH);
         (void)rmdir(paths[i]);

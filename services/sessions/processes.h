@@ -13,10 +13,11 @@
 
 typedef struct process {
     int directory; /* its own in /proc: stays that of this process, whoever gets its number */
-    int number;    /* inside the sandbox */
+    int number;    /* inside the sandbox; the host's where it has no namespace */
 } process_t;
 
-/* Visit each process of the sandbox that has this init. False if that is gone. */
+/* Visit each process of the sandbox that has this init. False if that is gone. Without a process
+ * namespace, those are visited that descend from it, and not itself. */
 typedef void (*process_fn)(const process_t *process, void *data);
 bool processes_visit(pid_t init, process_fn visit, void *data);
 

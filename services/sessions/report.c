@@ -81,7 +81,10 @@ static void print_report(const report_t *report)
     if (facility->no_cgroups.text[0] != '\0') {
         print_line("missing", "%s", facility->no_cgroups.text);
     }
-    if (!facility->disable_userns) {
+    if (facility->no_namespaces.text[0] != '\0') {
+        print_line("missing", "%s", facility->no_namespaces.text);
+    }
+    if (facility->level != LEVEL_LANDLOCK && !facility->disable_userns) {
         print_line("missing", "bubblewrap 0.8 or later, a second bar before new user namespaces");
     }
     if (report->unknown_calls > 0) {

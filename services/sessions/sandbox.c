@@ -10,7 +10,8 @@
  * To end it, init is killed: the kernel then kills all others before bubblewrap's
  * wait returns. Killing bubblewrap itself would leave them running for a while.
  * Each process in the chain is tied to its parent's life. The server's own death
- * ends them all in any case: their namespace ends with it.
+ * ends them all in any case: their namespace ends with it. Without namespaces the
+ * process that was forked is its own init, and kills all others when it is asked to.
  */
 #include "sandbox.h"
 
@@ -28,6 +29,7 @@
 #include <alloc.h>
 
 #include "bubblewrap.h"
+#include "launcher.h"
 #include "orphans.h"
 
 struct sandbox {
@@ -37,8 +39,9 @@ struct sandbox {
     int process; /* pidfd of bubblewrap; -1 once reaped */
     int init;    /* pidfd of the sandbox's init; -1 while unknown */
     pid_t init_pid;
-    int info;      /* bubblewrap tells init's pid here; -1 when read */
-    int complaint; /* its stderr; -1 at its end */
+    int info;       /* bubblewrap tells init's pid here; -1 when read */
+    int complaint;  /* its stderr; -1 at its end */
+    int end_signal; /* ends init, and all others with it */
     bool killed;
     bool reaped;
     uv_poll_t process_watch;
@@ -123,7 +126,9 @@ sandbox_t *sandbox_spawn(const sandbox_plan_t *plan, const place_t *place, int c
     if (pipe2(info, O_CLOEXEC | O_NONBLOCK) == 0 && pipe2(complaint, O_CLOEXEC) == 0 &&
         fcntl(complaint[0], F_SETFL, O_NONBLOCK) == 0) {
         const sandbox_ends_t ends = {control, info[1], complaint[1]};
-        pid = bubblewrap_start(plan, place, &ends);
+        pid = plan->facility->level == LEVEL_LANDLOCK ? launcher_start(plan, place, &ends)
+                                                      : bubblewrap_start(plan, place, &ends);
+        sandbox->end_signal = plan->facility->level == LEVEL_LANDLOCK ? SIGTERM : SIGKILL;
     }
     sandbox->info = info[0];
     sandbox->complaint = complaint[0];
@@ -216,7 +221,7 @@ void sandbox_kill(sandbox_t *sandbox)
 {
     sandbox->killed = true;
     if (sandbox->init >= 0) {
-        (void)syscall(SYS_pidfd_send_signal, sandbox->init, SIGKILL, NULL, 0);
+        (void)syscall(SYS_pidfd_send_signal, sandbox->init, sandbox->end_signal, NULL, 0);
         cgroup_kill(&sandbox->place->group);
     } else if (sandbox->info < 0 && sandbox->process >= 0) {
         (void)syscall(SYS_pidfd_send_signal, sandbox->process, SIGKILL, NULL, 0);

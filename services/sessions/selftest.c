@@ -175,7 +175,12 @@ static char *make_script(const selftest_t *test, size_t *size_out)
     write_member(&script, "data", config->data_size);
     write_member(&script, "port", test->port);
     write_member(&script, "tmp", config->tmp_size);
-    sk_buffer_append_text(&script, "\"directory\":");
+    sk_buffer_append_text(&script, test->plan->facility->level == LEVEL_LANDLOCK
+                                       ? "\"bare\":True,\"home\":"
+                                       : "\"bare\":False,\"home\":");
+    sk_json_write_text(&script, test->plan->facility->level == LEVEL_LANDLOCK ? test->place.data
+                                                                              : "/mnt/data");
+    sk_buffer_append_text(&script, ",\"directory\":");
     sk_json_write_text(&script, test->endpoint->parent);
     sk_buffer_append_text(&script, ",\"socket\":");
     sk_json_write_text(&script, test->endpoint->path);

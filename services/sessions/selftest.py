@@ -15,6 +15,7 @@ NUMBERS = {
     "aarch64": {"keyctl": 219, "ptrace": 117, "bpf": 280, "io_uring_setup": 425},
 }.get(machine, {})
 CLONE_NEWUSER = 0x10000000
+PR_CAPBSET_READ, PR_GET_SECCOMP, PR_GET_NO_NEW_PRIVS = 23, 21, 39
 TIOCSTI = 0x5412
 
 
@@ -28,21 +29,62 @@ def works(call, *arguments):
     return True
 
 
-def status(name):
-    with open("/proc/self/status") as lines:
-        for line in lines:
-            if line.startswith(name + ":"):
-                return line.split()[1]
-    return ""
+def has_capabilities():
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    sets = (ctypes.c_uint32 * 6)()
+    return libc.capget(header, sets) != 0 or any(sets)
+
+
+def can_have_capabilities():
+    return any(libc.prctl(PR_CAPBSET_READ, number) == 1 for number in range(64))
+
+
+def is_found(path):
+    return works(open, path, "rb") or works(os.listdir, path)
+
+
+def change_limits():
+    parent = os.getppid()
+    now = os.getpriority(os.PRIO_PROCESS, parent)
+    return works(resource.prlimit, parent, resource.RLIMIT_NOFILE) or works(
+        os.setpriority, os.PRIO_PROCESS, parent, now
+    )
+
+
+def changes(path):
+    """Can a file of the host get another mode or time?"""
+    try:
+        before = os.stat(path)
+    except OSError:  # another user's
+        return False
+    works(os.chmod, path, before.st_mode ^ 0o100)
+    works(os.utime, path, (1, 1))
+    after = os.stat(path)
+    works(os.chmod, path, before.st_mode)
+    works(os.utime, path, (before.st_atime, before.st_mtime))
+    return after.st_mode != before.st_mode or after.st_mtime == 1
+
+
+def sends_to_names():
+    ends = works(socket.socketpair, socket.AF_UNIX, socket.SOCK_DGRAM)
+    return ends or works(socket.socketpair, socket.AF_UNIX, socket.SOCK_RAW)
 
 
 def connects(address):
-    with socket.socket(socket.AF_UNIX) as one:
+    try:
+        one = socket.socket(socket.AF_UNIX)
+    except OSError:
+        return False
+    with one:
         return works(one.connect, address)
 
 
 def connects_to_port():
-    with socket.socket() as one:
+    try:
+        one = socket.socket()
+    except OSError:
+        return False
+    with one:
         return CONFIG["port"] != 0 and works(one.connect, ("127.0.0.1", CONFIG["port"]))
 
 
@@ -98,7 +140,7 @@ def init_is_unlimited():
 
 
 def can_linger():
-    with socket.socket() as one:
+    with socket.socketpair()[0] as one:
         return works(one.setsockopt, socket.SOL_SOCKET, socket.SO_LINGER, bytes(8))
 
 
@@ -138,16 +180,14 @@ def writable(directory):
 
 CHECKS = (
     ("its user is root", lambda: os.getuid() == 0 or os.geteuid() == 0),
-    ("new privileges are possible", lambda: status("NoNewPrivs") != "1"),
-    ("no system call filter is in force", lambda: status("Seccomp") != "2"),
-    ("it has capabilities", lambda: int(status("CapEff") or "1", 16) != 0),
-    ("it can have capabilities", lambda: int(status("CapBnd") or "1", 16) != 0),
+    ("new privileges are possible", lambda: libc.prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1),
+    ("no system call filter is in force", lambda: libc.prctl(PR_GET_SECCOMP) != 2),
+    ("it has capabilities", has_capabilities),
     ("the server's directory is visible", lambda: works(os.listdir, CONFIG["directory"])),
     ("the server's socket can be reached", lambda: connects(CONFIG["socket"])),
     ("ports of the machine can be reached", connects_to_port),
     ("abstract sockets can be reached", lambda: connects("\0" + CONFIG["abstract"])),
-    ("processes of the host are visible", sees_other_processes),
-    ("files of /etc are visible", lambda: os.path.exists("/etc/passwd")),
+    ("files of /etc are visible", lambda: is_found("/etc/passwd")),
     ("vsock sockets can be made", lambda: works(socket.socket, 40, socket.SOCK_STREAM)),
     ("netlink sockets can be made", lambda: works(socket.socket, 16, socket.SOCK_RAW)),
     ("packet sockets can be made", lambda: works(socket.socket, 17, socket.SOCK_RAW)),
@@ -160,21 +200,45 @@ CHECKS = (
     ("closing a socket can be made to wait", can_linger),
     ("other protocols can be asked for", lambda: works(socket.socket, 2, 1, 132)),
     ("input can be put into terminals", terminal_takes_input),
-    ("device nodes can be made", lambda: works(os.mknod, "/mnt/data/node", 0o020600, 0x0103)),
+    ("device nodes can be made", lambda: works(os.mknod, CONFIG["home"] + "/node", 0o020600, 0x0103)),
     ("/ is writable", lambda: writable("")),
     ("/usr is writable", lambda: writable("/usr")),
     ("/usr/local is writable", lambda: writable("/usr/local")),
     ("/dev is writable", lambda: writable("/dev")),
     ("/opt is writable", lambda: writable("/opt")),
-    ("/mnt/data is not writable", lambda: not writable("/mnt/data")),
+    ("its own directory is not writable", lambda: not writable(CONFIG["home"])),
     ("memory is not limited", lambda: works(bytearray, CONFIG["memory"])),
+    ("file size is not limited", lambda: grows(CONFIG["home"] + "/large", CONFIG["data"] + 1)),
+)
+
+# where a sandbox has namespaces
+APART = (
     ("processes are not limited", forks),
     ("processes of its user are not limited", own_processes_are_unlimited),
     ("the init of the sandbox is not limited", init_is_unlimited),
-    ("file size is not limited", lambda: grows("/mnt/data/large", CONFIG["data"] + 1)),
+    ("processes of the host are visible", sees_other_processes),
+    ("it can have capabilities", can_have_capabilities),
     ("files are not limited", lambda: file_system_is_larger("/mnt/data", CONFIG["data"])),
     ("/tmp is not limited", lambda: file_system_is_larger("/tmp", CONFIG["tmp"])),
     ("/dev/shm is not limited", lambda: file_system_is_larger("/dev/shm", CONFIG["tmp"])),
+)
+
+# where it has none: what is in reach must not be touched
+BARE = (
+    ("signals reach the server", lambda: works(os.kill, os.getppid(), 0)),
+    ("signals reach other processes", lambda: works(os.kill, 1, 0)),
+    ("other processes can be limited or slowed down", change_limits),
+    ("processes of the host can be read", lambda: is_found("/proc/1/cmdline") or is_found("/proc")),
+    ("the home directories are visible", lambda: is_found("/home") or is_found("/root")),
+    ("/etc is visible", lambda: is_found("/etc")),
+    ("/usr/local is visible", lambda: is_found("/usr/local")),
+    ("/tmp is visible", lambda: is_found("/tmp") or writable("/tmp")),
+    ("/dev/shm is visible", lambda: is_found("/dev/shm") or writable("/dev/shm")),
+    ("files of the host can be changed", lambda: changes(CONFIG["directory"])),
+    ("a socket of the network can be made", lambda: works(socket.socket, socket.AF_INET)),
+    ("a socket with a name can be made", lambda: works(socket.socket, socket.AF_UNIX)),
+    ("datagrams reach sockets that have names", sends_to_names),
+    ("space can be taken without being written", lambda: libc.fallocate(0, 0, 0, 1) != -1),
 )
 
 
@@ -185,4 +249,4 @@ def complains(check):
         return True
 
 
-print(json.dumps([name for name, check in CHECKS if complains(check)]))
+print(json.dumps([name for name, check in CHECKS + (BARE if CONFIG["bare"] else APART) if complains(check)]))

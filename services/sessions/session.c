@@ -466,9 +466,9 @@ bool session_on_worker_gone(session_t *session, const worker_t *worker)
     failure_t failure = {""};
     char why[256];
 
-    (void)snprintf(why, sizeof(why),
-                   "the session's Python %s%s; variables are lost, files are kept",
-                   reason == NULL ? "has ended" : "was ended: ", reason == NULL ? "" : reason);
+    (void)snprintf(why, sizeof(why), "the session's Python %s%s; variables are lost, files are %s",
+                   reason == NULL ? "has ended" : "was ended: ", reason == NULL ? "" : reason,
+                   worker_leaves_files(worker) ? "kept" : "lost, too");
     session->restarted = true;
     if (session->current != NULL) {
         execution_abort(session->current, OUTCOME_FAILED, why);
@@ -477,6 +477,10 @@ bool session_on_worker_gone(session_t *session, const worker_t *worker)
         execution_abort(session->queue, OUTCOME_FAILED, why);
     }
     if (slot->session == NULL) { /* removed by a waiter */
+        return false;
+    }
+    if (!worker_leaves_files(worker)) {
+        session_give_up(session, why);
         return false;
     }
     if (!slot_start(slot, &failure)) {

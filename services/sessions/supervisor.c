@@ -9,6 +9,11 @@
  * ends every process of the namespace: also a sandbox that is only half built and
  * not yet tied to anybody's life. Each of the three gets SIGKILL from the kernel
  * when the one above dies.
+ *
+ * Without a process namespace, init encloses itself with all that comes after it,
+ * and ends and clears away everything itself, also when the supervisor is gone. If
+ * it is init that is killed, server and launchers get a signal each, and the
+ * supervisor clears away.
  */
 #include "supervisor.h"
 
@@ -25,18 +30,23 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "directories.h"
+#include "landlock.h"
+
 typedef struct task {
     int (*serve)(void *data);
     void *data;
     sigset_t mask; /* signals that were blocked at the start */
 } task_t;
 
+#define PARENT_GONE SIGRTMIN /* for an init that has something to do then */
+
 /* The other end of `alive` is the parent's alone. */
-static void tie_to_parent(int alive)
+static void tie_to_parent(int alive, int number)
 {
     struct pollfd parent = {alive, POLLIN, 0};
 
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    (void)prctl(PR_SET_PDEATHSIG, number, 0, 0, 0);
     if (poll(&parent, 1, 0) != 0) {
         _exit(EX_OSERR); /* it died before the tie to it was made */
     }
@@ -67,17 +77,22 @@ static bool reap(pid_t child, int *status)
     return found;
 }
 
-/* Pass on what asks for the end; return how the child has ended. */
-static int wait_for(pid_t child)
+/* Pass on what asks for the end; return how the child has ended, or that the parent has. */
+static int wait_for(pid_t child, bool tells_end)
 {
     sigset_t signals;
     int status = 0;
 
     list_signals(&signals);
+    if (tells_end) {
+        (void)sigaddset(&signals, PARENT_GONE);
+    }
     for (;;) {
         int number = sigwaitinfo(&signals, NULL);
         if (number == SIGTERM || number == SIGINT) {
             (void)kill(child, number);
+        } else if (number == PARENT_GONE) {
+            return EX_SOFTWARE;
         } else if (number == SIGCHLD && reap(child, &status)) {
             break;
         }
@@ -90,8 +105,9 @@ static int wait_for(pid_t child)
     return EX_SOFTWARE;
 }
 
-/* Fork a child that lives no longer than this process, and wait for its end. */
-static int run_below(void (*run)(task_t *task), task_t *task)
+/* Fork a child that gets this signal when this process dies, and wait for its end; with
+ * `tells_end`, also for the end of the parent, which such a signal tells. */
+static int run_below(void (*run)(task_t *task), task_t *task, int number, bool tells_end)
 {
     int ends[2];
 
@@ -101,7 +117,7 @@ static int run_below(void (*run)(task_t *task), task_t *task)
     pid_t child = fork();
     if (child == 0) {
         (void)close(ends[1]);
-        tie_to_parent(ends[0]);
+        tie_to_parent(ends[0], number);
         run(task); /* does not return */
         abort();
     }
@@ -109,7 +125,7 @@ static int run_below(void (*run)(task_t *task), task_t *task)
     (void)close(ends[0]);
     int status = EX_OSERR;
     if (child > 0) {
-        status = wait_for(child);
+        status = wait_for(child, tells_end);
     } else {
         (void)fprintf(stderr, "semkernel-sessiond: cannot start the server: %s\n", strerror(error));
     }
@@ -125,17 +141,41 @@ static _Noreturn void run_server(task_t *task)
 
 static _Noreturn void run_init(task_t *task)
 {
-    _exit(run_below(run_server, task));
+    _exit(run_below(run_server, task, SIGKILL, false));
 }
 
-int supervisor_run(int (*serve)(void *data), void *data)
+/* The same where no namespace ends with this process. */
+static _Noreturn void run_enclosing_init(task_t *task)
+{
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0 || !landlock_enclose()) {
+        (void)fprintf(stderr,
+                      "semkernel-sessiond: cannot sandbox: Landlock does not keep signals in: %s\n",
+                      strerror(errno));
+        _exit(EX_CONFIG);
+    }
+    int status = run_below(run_server, task, SIGKILL, true);
+    landlock_kill_others();
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) {
+    }
+    directories_close();
+    _exit(status);
+}
+
+int supervisor_run(bool has_namespace, int (*serve)(void *data), void *data)
 {
     task_t task = {.serve = serve, .data = data};
     sigset_t signals;
 
     list_signals(&signals);
+    (void)sigaddset(&signals, PARENT_GONE);
     (void)sigprocmask(SIG_BLOCK, &signals, &task.mask); /* kept for sigwaitinfo() */
-    int status = run_below(run_init, &task);
+    int status = 0;
+    if (has_namespace) {
+        status = run_below(run_init, &task, SIGKILL, false);
+    } else {
+        status = run_below(run_enclosing_init, &task, PARENT_GONE, false);
+        directories_close();
+    }
     (void)sigprocmask(SIG_SETMASK, &task.mask, NULL);
     return status;
 }

@@ -24,6 +24,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -206,6 +207,85 @@ static const struct argument_rule idle_rules[] = {
     {"msync", {{2, MS_SYNC, MS_SYNC}}}, /* as fsync() */
 };
 
+enum { NOTHING_UNLESS = -2, ALLOWED = -1, NOTHING = 0 };
+
+/* Instead of what stands above, where there are no namespaces around. Landlock says which files can
+ * be opened, made and removed; it does not keep from others what is done to a file by its name
+ * alone, to processes of the same user, or through a socket of the host that has a name. What such
+ * a call would do to a file of its own, and programs do without need, does nothing; space comes by
+ * writing alone, which can be watched. */
+static const struct bare_rule {
+    const char *name;
+    int answer; /* ALLOWED while the conditions hold; success and NOTHING done, always or while
+                 * the condition does not hold; or an error */
+    condition_t conditions[CONDITIONS_MAX];
+} bare_rules[] = {
+    {"chmod", NOTHING, {{0}}},
+    {"fchmodat", NOTHING, {{0}}},
+    {"fchmodat2", NOTHING, {{0}}},
+    {"utime", NOTHING, {{0}}},
+    {"utimes", NOTHING, {{0}}},
+    {"futimesat", NOTHING, {{0}}},
+    /* a time that is not named is that of a file to be made if it is not there */
+    {"utimensat", NOTHING_UNLESS, {{2, UINT64_MAX, 0}}},
+    {"utimensat_time64", NOTHING_UNLESS, {{2, UINT64_MAX, 0}}},
+    {"chown", EPERM, {{0}}},
+    {"chown32", EPERM, {{0}}},
+    {"fchownat", EPERM, {{0}}},
+    {"lchown", EPERM, {{0}}},
+    {"lchown32", EPERM, {{0}}},
+    {"getxattr", ENOTSUP, {{0}}},
+    {"lgetxattr", ENOTSUP, {{0}}},
+    {"listxattr", ENOTSUP, {{0}}},
+    {"llistxattr", ENOTSUP, {{0}}},
+    {"setxattr", ENOTSUP, {{0}}},
+    {"lsetxattr", ENOTSUP, {{0}}},
+    {"removexattr", ENOTSUP, {{0}}},
+    {"lremovexattr", ENOTSUP, {{0}}},
+    {"fallocate", ENOTSUP, {{0}}},
+    {"socket", EPERM, {{0}}},
+    {"accept", EPERM, {{0}}},
+    {"accept4", EPERM, {{0}}},
+    {"bind", EPERM, {{0}}},
+    {"connect", EPERM, {{0}}},
+    {"listen", EPERM, {{0}}},
+    /* no datagrams: those could be sent to any socket that has a name */
+    {"socketpair", ALLOWED, {{0, LOW_32_BITS, AF_UNIX}, {1, 0xf, SOCK_STREAM}}},
+    {"socketpair", ALLOWED, {{0, LOW_32_BITS, AF_UNIX}, {1, 0xf, SOCK_SEQPACKET}}},
+    {"prlimit64", ALLOWED, {{0, LOW_32_BITS, 0}}},
+    {"sched_setaffinity", ALLOWED, {{0, LOW_32_BITS, 0}}},
+    {"setpriority", ALLOWED, {{0, LOW_32_BITS, PRIO_PROCESS}, {1, LOW_32_BITS, 0}}},
+    /* without PR_SET_DUMPABLE: what hides from the server cannot be watched */
+    {"prctl", ALLOWED, {{0, LOW_32_BITS, PR_SET_NAME}}},
+    {"prctl", ALLOWED, {{0, LOW_32_BITS, PR_GET_NAME}}},
+    {"prctl", ALLOWED, {{0, LOW_32_BITS, PR_SET_PDEATHSIG}}},
+    {"prctl", ALLOWED, {{0, LOW_32_BITS, PR_GET_PDEATHSIG}}},
+    {"prctl", ALLOWED, {{0, LOW_32_BITS, PR_GET_DUMPABLE}}},
+    {"prctl", ALLOWED, {{0, LOW_32_BITS, PR_SET_NO_NEW_PRIVS}}},
+    {"prctl", ALLOWED, {{0, LOW_32_BITS, PR_GET_NO_NEW_PRIVS}}},
+    {"prctl", ALLOWED, {{0, LOW_32_BITS, PR_SET_VMA}}},
+    {"prctl", ALLOWED, {{0, LOW_32_BITS, PR_CAPBSET_READ}}},
+    {"prctl", ALLOWED, {{0, LOW_32_BITS, PR_GET_SECCOMP}}},
+    {"prctl", ALLOWED, {{0, LOW_32_BITS, PR_SET_THP_DISABLE}}},
+    {"prctl", ALLOWED, {{0, LOW_32_BITS, PR_GET_THP_DISABLE}}},
+};
+
+typedef struct filter {
+    scmp_filter_ctx rules;
+    bool bare;
+    size_t unknown; /* names of the list that libseccomp does not know */
+} filter_t;
+
+static bool is_replaced(const filter_t *filter, const char *name)
+{
+    for (size_t i = 0; i < COUNT(bare_rules) && filter->bare; i++) {
+        if (strcmp(bare_rules[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Answer these calls with one number. */
 static int answer_names(scmp_filter_ctx filter, const char *const *names, size_t count, int error)
 {
@@ -220,77 +300,118 @@ static int answer_names(scmp_filter_ctx filter, const char *const *names, size_t
     return result;
 }
 
-static int allow_names(scmp_filter_ctx filter, size_t *unknown_out)
+static int allow_names(filter_t *filter)
 {
     int result = 0;
 
     for (size_t i = 0; i < COUNT(allowed) && result == 0; i++) {
+        /* below 0: unknown, or known but not a call of this architecture */
         int number = seccomp_syscall_resolve_name(allowed[i]);
         if (number == __NR_SCMP_ERROR) {
-            ++*unknown_out;
-        } else if (number >= 0) { /* below: known, but not a call of this architecture */
-            result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
+            filter->unknown++;
+        } else if (number >= 0 && !is_replaced(filter, allowed[i])) {
+            result = seccomp_rule_add(filter->rules, SCMP_ACT_ALLOW, number, 0);
         }
     }
     return result;
 }
 
-static int add_rules(scmp_filter_ctx filter, uint32_t action, const struct argument_rule *rules,
-                     size_t rule_count)
+/* Give a call one answer while all conditions hold, or while the one condition does not. */
+static int add_rule(const filter_t *filter, uint32_t action, const char *name,
+                    const condition_t *conditions, bool unless)
+{
+    struct scmp_arg_cmp comparisons[CONDITIONS_MAX];
+    unsigned count = 0;
+    int number = seccomp_syscall_resolve_name(name);
+
+    for (; count < CONDITIONS_MAX && conditions[count].mask != 0; count++) {
+        const condition_t *condition = &conditions[count];
+        comparisons[count] = unless ? SCMP_CMP64(condition->argument, SCMP_CMP_NE, condition->value)
+                                    : SCMP_CMP64(condition->argument, SCMP_CMP_MASKED_EQ,
+                                                 condition->mask, condition->value);
+    }
+    return number < 0 ? 0
+                      : seccomp_rule_add_array(filter->rules, action, number, count, comparisons);
+}
+
+static int allow_arguments(const filter_t *filter)
 {
     int result = 0;
 
-    for (size_t i = 0; i < rule_count && result == 0; i++) {
-        const struct argument_rule *rule = &rules[i];
-        int number = seccomp_syscall_resolve_name(rule->name);
-        if (number >= 0) {
-            struct scmp_arg_cmp comparisons[CONDITIONS_MAX];
-            unsigned count = 0;
-            for (; count < CONDITIONS_MAX && rule->conditions[count].mask != 0; count++) {
-                const condition_t *condition = &rule->conditions[count];
-                comparisons[count] = SCMP_CMP64(condition->argument, SCMP_CMP_MASKED_EQ,
-                                                condition->mask, condition->value);
-            }
-            result = seccomp_rule_add_array(filter, action, number, count, comparisons);
+    for (size_t i = 0; i < COUNT(argument_rules) && result == 0; i++) {
+        if (!is_replaced(filter, argument_rules[i].name)) {
+            result = add_rule(filter, SCMP_ACT_ALLOW, argument_rules[i].name,
+                              argument_rules[i].conditions, false);
         }
     }
     return result;
 }
 
-int syscall_filter_program(size_t *unknown_out, failure_t *failure)
+static int answer_idle_rules(const filter_t *filter)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < COUNT(idle_rules) && result == 0; i++) {
+        result = add_rule(filter, SCMP_ACT_ERRNO(0), idle_rules[i].name, idle_rules[i].conditions,
+                          false);
+    }
+    return result;
+}
+
+static int replace_for_bare(const filter_t *filter)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < COUNT(bare_rules) && result == 0 && filter->bare; i++) {
+        const struct bare_rule *rule = &bare_rules[i];
+        if (rule->answer != EPERM) { /* which is what a call gets that has no rule */
+            const bool unless = rule->answer == NOTHING_UNLESS;
+            const uint32_t error = unless ? NOTHING : (uint32_t)rule->answer;
+            result =
+                add_rule(filter, rule->answer == ALLOWED ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(error),
+                         rule->name, rule->conditions, unless);
+        }
+    }
+    return result;
+}
+
+int syscall_filter_program(bool bare, size_t *unknown_out, failure_t *failure)
 {
     int file = -1;
     int result = -ENOMEM;
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    filter_t filter = {seccomp_init(SCMP_ACT_ERRNO(EPERM)), bare, 0};
 
-    *unknown_out = 0;
-    if (filter != NULL) {
-        result = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    if (filter.rules != NULL) {
+        result = seccomp_attr_set(filter.rules, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     }
     if (result == 0) {
-        result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary tree */
+        result = seccomp_attr_set(filter.rules, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary tree */
     }
     if (result == 0) {
-        result = allow_names(filter, unknown_out);
+        result = allow_names(&filter);
     }
     if (result == 0) {
-        result = answer_names(filter, absent, COUNT(absent), ENOSYS);
+        result = answer_names(filter.rules, absent, COUNT(absent), ENOSYS);
     }
     if (result == 0) {
-        result = answer_names(filter, idle, COUNT(idle), 0);
+        result = answer_names(filter.rules, idle, COUNT(idle), 0);
     }
     if (result == 0) {
-        result = add_rules(filter, SCMP_ACT_ALLOW, argument_rules, COUNT(argument_rules));
+        result = allow_arguments(&filter);
     }
     if (result == 0) {
-        result = add_rules(filter, SCMP_ACT_ERRNO(0), idle_rules, COUNT(idle_rules));
+        result = answer_idle_rules(&filter);
     }
+    if (result == 0) {
+        result = replace_for_bare(&filter);
+    }
+    *unknown_out = filter.unknown;
     if (result == 0) {
         file = memfd_create("seccomp", MFD_CLOEXEC);
-        result = file < 0 ? -errno : seccomp_export_bpf(filter, file);
+        result = file < 0 ? -errno : seccomp_export_bpf(filter.rules, file);
     }
-    if (filter != NULL) {
-        seccomp_release(filter);
+    if (filter.rules != NULL) {
+        seccomp_release(filter.rules);
     }
     if (result != 0) {
         (void)fail(failure, "cannot sandbox: the system call filter could not be made: %s",

@@ -1,5 +1,5 @@
 /*
- * watch.c - adding up proportional set sizes.
+ * watch.c - who has more than he may, and ends.
  *
  *   watch_on_timer      loop: who is to be measured
  *   watch_run           thread: measures them, one process after the other
@@ -24,12 +24,17 @@
 
 #include <alloc.h>
 
+#include "usage.h"
+
 #define INTERVAL_MS 100
 
 typedef struct target {
     const worker_t *worker; /* to tell it by; only the loop knows whether it still lives */
     pid_t init;
-    bool over;
+    const char *excess; /* why it must not go on, or NULL */
+    bool spoils_files;  /* nor its files */
+    char data[PLACE_PATH_MAX];
+    char tmp[PLACE_PATH_MAX];
 } target_t;
 
 struct watch {
@@ -48,24 +53,6 @@ struct watch {
 
 /* ---- the thread ---- */
 
-/* "Pss:   123 kB" of one process; 0 if it is gone. */
-static int64_t measure_process(int proc, const char *number)
-{
-    char path[64];
-    char text[1024];
-
-    (void)snprintf(path, sizeof(path), "%.20s/smaps_rollup", number);
-    int file = openat(proc, path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) {
-        return 0;
-    }
-    ssize_t size = read(file, text, sizeof(text) - 1);
-    (void)close(file);
-    text[size > 0 ? size : 0] = '\0';
-    const char *line = strstr(text, "\nPss:");
-    return line == NULL ? 0 : strtoll(line + 5, NULL, 10) * 1024;
-}
-
 /* Has this init's sandbox, as its /proc shows it, more than it may have? */
 static bool is_over(const watch_t *watch, pid_t init)
 {
@@ -81,11 +68,31 @@ static bool is_over(const watch_t *watch, pid_t init)
     const struct dirent *entry = NULL;
     while (sum <= limit && !atomic_load(&watch->ending) && (entry = readdir(processes)) != NULL) {
         if (isdigit((unsigned char)entry->d_name[0])) {
-            sum += measure_process(dirfd(processes), entry->d_name);
+            const int64_t memory = usage_of_memory(dirfd(processes), entry->d_name);
+            sum += memory > 0 ? memory : 0;
         }
     }
     (void)closedir(processes);
     return sum > limit;
+}
+
+static const char *find_excess(const watch_t *watch, target_t *target)
+{
+    if (watch->plan->facility->level != LEVEL_LANDLOCK) {
+        return is_over(watch, target->init) ? watch->plan->memory_reason : NULL;
+    }
+    switch (usage_find_excess(target->init, target->data, target->tmp, watch->plan->config)) {
+    case USAGE_WITHIN:
+        break;
+    case USAGE_MEMORY:
+        return watch->plan->memory_reason;
+    case USAGE_PROCESSES:
+        return "it had more processes and threads than it may";
+    case USAGE_FILES:
+        target->spoils_files = true;
+        return "it had more in its files than it may, or hid them";
+    }
+    return NULL;
 }
 
 static void watch_run(void *data)
@@ -99,7 +106,7 @@ static void watch_run(void *data)
         }
         const uint64_t began_ns = uv_hrtime();
         for (size_t i = 0; i < watch->count; i++) {
-            watch->targets[i].over = is_over(watch, watch->targets[i].init);
+            watch->targets[i].excess = find_excess(watch, &watch->targets[i]);
         }
         watch->took_ms = (uv_hrtime() - began_ns) / 1000000;
         (void)uv_async_send(&watch->measured);
@@ -112,9 +119,14 @@ static void add_target(worker_t *worker, pid_t init, void *data)
 {
     watch_t *watch = data;
 
-    if (worker_may_have_grown(worker)) {
-        watch->targets[watch->count++] = (target_t){worker, init, false};
+    if (!worker_may_have_grown(worker)) {
+        return;
     }
+    target_t *target = &watch->targets[watch->count++];
+
+    *target = (target_t){.worker = worker, .init = init};
+    memcpy(target->data, worker_place(worker)->data, sizeof(target->data));
+    memcpy(target->tmp, worker_place(worker)->tmp, sizeof(target->tmp));
 }
 
 static void watch_on_timer(uv_timer_t *timer)
@@ -132,8 +144,12 @@ static void end_if_over(worker_t *worker, pid_t init, void *data)
 
     for (size_t i = 0; i < watch->count; i++) {
         const target_t *target = &watch->targets[i];
-        if (target->over && target->worker == worker && target->init == init) {
-            worker_kill(worker, watch->plan->memory_reason);
+        if (target->excess != NULL && target->worker == worker && target->init == init) {
+            if (target->spoils_files) {
+                worker_kill_with_files(worker, target->excess);
+            } else {
+                worker_kill(worker, target->excess);
+            }
         }
     }
 }

@@ -3,7 +3,8 @@
  *
  * Ten times a second the resident memory of each session's processes is added
  * up, shared pages by their share. A session above the limit loses its worker
- * and keeps its files. Those lie in file systems with limits of their own.
+ * and keeps its files. Those lie in file systems with limits of their own; at
+ * level landlock they do not, and they and the processes are counted, too.
  *
  * A process with very many mappings takes long to measure, so that is done on a
  * thread of its own, which uses half a core at most and starts no process: what a

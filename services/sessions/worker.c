@@ -64,6 +64,7 @@ struct worker {
     freeze_t freeze;
     bool rested; /* it was frozen already when worker_may_have_grown() was asked */
     bool was_ready;
+    bool spoils_files;
     const char *reason; /* static text */
     uv_poll_t control_watch;
     uv_timer_t start_timer;
@@ -563,6 +564,17 @@ bool worker_has_violated(const worker_t *worker)
     return worker->violated;
 }
 
+void worker_kill_with_files(worker_t *worker, const char *reason)
+{
+    worker->spoils_files = true;
+    worker_kill(worker, reason);
+}
+
+bool worker_leaves_files(const worker_t *worker)
+{
+    return !worker->spoils_files;
+}
+
 static void worker_on_close(uv_handle_t *handle)
 {
     worker_t *worker = handle->data;
@@ -604,6 +616,11 @@ const char *worker_python(const worker_t *worker)
 bool worker_is_frozen(const worker_t *worker)
 {
     return freeze_is_frozen(&worker->freeze);
+}
+
+const place_t *worker_place(const worker_t *worker)
+{
+    return worker->place;
 }
 
 pid_t worker_init(const worker_t *worker)

@@ -68,6 +68,9 @@ bool worker_lost_memory(worker_t *worker);
 /* End it for this reason, a text that outlives the worker; on_gone follows. The first reason
  * stands. */
 void worker_kill(worker_t *worker, const char *reason);
+/* The same, and its files are not for another worker. */
+void worker_kill_with_files(worker_t *worker, const char *reason);
+bool worker_leaves_files(const worker_t *worker);
 /* The same, because it broke a rule of the protocol. */
 void worker_violate(worker_t *worker, const char *reason);
 bool worker_has_violated(const worker_t *worker);
@@ -75,6 +78,7 @@ bool worker_has_violated(const worker_t *worker);
 const char *worker_python(const worker_t *worker); /* version, "3.11.2"; "" before it is ready */
 bool worker_is_frozen(const worker_t *worker);     /* nothing of it runs until its next execution */
 pid_t worker_init(const worker_t *worker);         /* of its sandbox; 0 if unknown */
+const place_t *worker_place(const worker_t *worker);
 /* In on_gone: why, NULL if it ended by itself; and what the sandbox printed before ready. */
 const char *worker_reason(const worker_t *worker);
 const char *worker_diagnosis(const worker_t *worker);

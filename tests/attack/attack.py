@@ -99,9 +99,15 @@ class Host:
             self.listeners.append(listener)
         self.port = self.listeners[-1].getsockname()[1]
         self.files = sorted(os.listdir(directory))
+        self.state = self.state_of_secret()
         self.mounts = mounts_of("self")
 
+    def state_of_secret(self):
+        state = os.stat(self.secret)
+        return state.st_mode, state.st_uid, state.st_mtime_ns, os.listxattr(self.secret)
+
     def check(self, test, directory):
+        test.assertEqual(self.state_of_secret(), self.state)
         with open(self.secret) as file:
             test.assertEqual(file.read(), SECRET)
         for listener in self.listeners:

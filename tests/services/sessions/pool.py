@@ -239,6 +239,9 @@ def prepare():
     if "--no-cgroup" in sys.argv:
         sys.argv.remove("--no-cgroup")
         LEVEL_FLAGS.extend(("--level", "no-cgroup"))
+    if "--landlock" in sys.argv:
+        sys.argv.remove("--landlock")
+        LEVEL_FLAGS.extend(("--allow-level", "landlock", "--level", "landlock"))
     os.environ.pop("XDG_RUNTIME_DIR", None)
     os.environ["TMPDIR"] = tempfile.tempdir = home
     return home
