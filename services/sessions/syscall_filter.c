@@ -326,9 +326,10 @@ static int add_rule(const filter_t *filter, uint32_t action, const char *name,
 
     for (; count < CONDITIONS_MAX && conditions[count].mask != 0; count++) {
         const condition_t *condition = &conditions[count];
-        comparisons[count] = unless ? SCMP_CMP64(condition->argument, SCMP_CMP_NE, condition->value)
-                                    : SCMP_CMP64(condition->argument, SCMP_CMP_MASKED_EQ,
-                                                 condition->mask, condition->value);
+        comparisons[count] = unless
+                                 ? SCMP_CMP64(condition->argument, SCMP_CMP_NE, condition->value, 0)
+                                 : SCMP_CMP64(condition->argument, SCMP_CMP_MASKED_EQ,
+                                              condition->mask, condition->value);
     }
     return number < 0 ? 0
                       : seccomp_rule_add_array(filter->rules, action, number, count, comparisons);
