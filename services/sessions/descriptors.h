@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-#include "config.h"
-#include "failure.h"
+#include "base/failure.h"
+#include "config/config.h"
 
 /* Raise this process's own limit. False if the machine does not allow so many. */
 bool descriptors_raise(const config_t *config, failure_t *failure);

@@ -12,7 +12,7 @@
 
 #include <kernel/version.h>
 
-#include "config_text.h"
+#include "config/config_text.h"
 
 static void print_line(FILE *out, const char *line)
 {

@@ -9,8 +9,8 @@
 
 #include <kernel/version.h>
 
-#include "log.h"
-#include "preimport.h"
+#include "telemetry/log.h"
+#include "worker/preimport.h"
 
 __attribute__((format(printf, 2, 3))) static void print_line(const char *name, const char *format,
                                                              ...)

@@ -9,8 +9,8 @@
 
 #include <sys/types.h>
 
-#include "config.h"
-#include "facility.h"
+#include "config/config.h"
+#include "sandbox/facility.h"
 
 typedef struct report {
     const config_t *config;

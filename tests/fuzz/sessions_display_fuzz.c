@@ -7,7 +7,7 @@
 
 #include <json.h>
 
-#include "display.h"
+#include "worker/display.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "frame.h"
+#include "worker/frame.h"
 
 #define WORKER 77
 

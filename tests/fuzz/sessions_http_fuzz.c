@@ -19,11 +19,11 @@
 
 #include "support/fuzz.h"
 
-#include "config.h"
-#include "facility.h"
-#include "http.h"
-#include "pool.h"
-#include "protocol.h"
+#include "config/config.h"
+#include "sandbox/facility.h"
+#include "http/http.h"
+#include "pool/pool.h"
+#include "protocol/protocol.h"
 
 #define TOKEN      "a-token-that-inputs-hardly-have"
 #define ANSWER_MAX (256 * 1024)

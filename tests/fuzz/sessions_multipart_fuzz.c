@@ -7,7 +7,7 @@
 
 #include <buffer.h>
 
-#include "multipart.h"
+#include "protocol/multipart.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,7 +7,7 @@
 
 #include <json.h>
 
-#include "value.h"
+#include "worker/value.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

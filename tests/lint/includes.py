@@ -13,13 +13,27 @@ import sources
 # Headers of C11 that a public header may use.
 STANDARD = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "string.h"}
 
-FOREIGN = re.compile(r"^(uv\.h|uv/|cjson/|cJSON|curl/|microhttpd\.h|seccomp\.h|kernel/)")
+FOREIGN = re.compile(r"^(uv\.h|uv/|cjson/|cJSON|curl/|microhttpd\.h|gnutls/|seccomp\.h|kernel/)")
 
 FOUNDATION = "kernel/foundation"
 PLUGIN = {"kernel/plugin.h"}
 SERVICE = {"kernel/plugin.h", "kernel/service.h"}
 # What a user has installed.
 INSTALLED = {"kernel/"}
+
+# The session pool is many rooms. Each may include those in front of it, by ROOM/HEADER.
+POOL = "services/sessions"
+POOL_ROOMS = [POOL + "/" + room for room in (
+    "base", "config", "telemetry", "sandbox", "worker", "http", "pool", "protocol")]
+
+
+def pool_rules():
+    foreign = {"uv.h", "kernel/version.h"}
+    own = {POOL + "/sandbox": {"seccomp.h"}, POOL + "/http": {"microhttpd.h", "gnutls/"}}
+    for at, room in enumerate(POOL_ROOMS):
+        yield room + "/", foreign | own.get(room, set()), (FOUNDATION, *POOL_ROOMS[:at])
+    yield POOL + "/", foreign, (FOUNDATION, *POOL_ROOMS)
+
 
 # folder, foreign headers in angle brackets, folders whose headers it may include in quotes
 RULES = [
@@ -29,8 +43,7 @@ RULES = [
     ("kernel/", {"kernel/", "uv.h"}, (FOUNDATION,)),
     ("services/http/", SERVICE | {"curl/"}, (FOUNDATION,)),
     ("services/sessions/module/", SERVICE, (FOUNDATION,)),
-    ("services/sessions/", SERVICE | {"kernel/version.h", "microhttpd.h", "seccomp.h", "uv.h"},
-     (FOUNDATION,)),
+    *pool_rules(),
     ("services/", SERVICE, (FOUNDATION,)),
     # Whoever wants to write a plugin copies one of these.
     ("plugins/math/", PLUGIN, ()),
@@ -45,8 +58,9 @@ HOMES = [
     (re.compile(r"^cjson/|^cJSON"), "kernel/foundation/", 1),
     (re.compile(r"^dlfcn\.h$"), "kernel/", 2),  # loading a file; where this library lies
     (re.compile(r"^curl/"), "services/http/", 1),
-    (re.compile(r"^microhttpd\.h$"), "services/sessions/", 1),
-    (re.compile(r"^seccomp\.h$"), "services/sessions/", 1),
+    (re.compile(r"^microhttpd\.h$"), "services/sessions/http/", 1),
+    (re.compile(r"^gnutls/"), "services/sessions/http/", 1),
+    (re.compile(r"^seccomp\.h$"), "services/sessions/sandbox/", 1),
 ]
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
@@ -60,6 +74,14 @@ def includes(text):
 def allowed(name, names):
     return any(name == entry or (entry.endswith("/") and name.startswith(entry)) or
                (entry == "cJSON" and name.startswith(entry)) for entry in names)
+
+
+def lies_in(top, folders, name):
+    """Is this a header of one of the folders, named from there or from the pool's?"""
+    full = os.path.join(POOL, name)
+    return any(os.path.exists(os.path.join(top, folder, name)) or
+               (full.startswith(folder + "/") and os.path.exists(os.path.join(top, full)))
+               for folder in folders)
 
 
 def check_public(findings, path, text):
@@ -87,8 +109,7 @@ def check_private(findings, top, path, text):
         elif angled and FOUNDATION not in (own,) + quoted and \
                 os.path.exists(os.path.join(top, FOUNDATION, name)):
             findings.add(path, line, f"<{name}> is the foundation's, which is not for {folder}")
-        elif not angled and not any(os.path.exists(os.path.join(top, place, name))
-                                    for place in (own,) + quoted):
+        elif not angled and not lies_in(top, (own,) + quoted, name):
             # A header that the build generates lies in no folder.
             if not re.search(r"_generated\.h$|_data\.h$", name):
                 findings.add(path, line, f'"{name}" lies in none of '

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "beneath.h"
+#include "base/beneath.h"
 #include "support/check.h"
 
 /* Names of 255 and 256 bytes. */

@@ -1,7 +1,7 @@
 /*
  * config_test.c - keys from flags and environment; the file is read by the whole program's tests.
  */
-#include "config.h"
+#include "config/config.h"
 
 #include <stdio.h>
 

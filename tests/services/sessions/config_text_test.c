@@ -1,7 +1,7 @@
 /*
  * config_text_test.c - the texts that are made of the table of keys say what it says.
  */
-#include "config_text.h"
+#include "config/config_text.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "display.h"
+#include "worker/display.h"
 #include "support/check.h"
 
 /* A payload of this media type with the right length in front. */

@@ -1,7 +1,7 @@
 /*
  * fault_test.c - how a fault is described, and when it applies.
  */
-#include "fault.h"
+#include "http/fault.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "frame.h"
+#include "worker/frame.h"
 #include "support/check.h"
 
 #define WORKER 77

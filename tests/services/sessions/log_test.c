@@ -1,7 +1,7 @@
 /*
  * log_test.c - whatever an event holds, it is one line of ASCII, and nobody waits for it.
  */
-#include "log.h"
+#include "telemetry/log.h"
 
 #include <fcntl.h>
 #include <stdio.h>

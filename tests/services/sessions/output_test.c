@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "output.h"
+#include "worker/output.h"
 #include "support/check.h"
 
 #define EURO "\xE2\x82\xAC"

@@ -1,7 +1,7 @@
 /*
  * program_test.c - the workers' program, as source and as code.
  */
-#include "program.h"
+#include "sandbox/program.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -20,7 +20,7 @@ def read(path):
 
 def table():
     """The keys of config.h, in their order."""
-    return re.findall(r"^ *K\(\w+, *(\w+),", read(TOP + "/services/sessions/config.h"), re.MULTILINE)
+    return re.findall(r"^ *K\(\w+, *(\w+),", read(TOP + "/services/sessions/config/config.h"), re.MULTILINE)
 
 
 def flags():

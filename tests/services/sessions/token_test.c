@@ -1,5 +1,5 @@
 /* The bearer token: made at random, compared as a whole. */
-#include "token.h"
+#include "http/token.h"
 
 #include "support/check.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "support/check.h"
-#include "value.h"
+#include "worker/value.h"
 
 typedef struct row {
     const char *frame;
