@@ -75,6 +75,12 @@ STEPS = {  # what takes long in an import, so that an order need not wait for al
     "matplotlib.pyplot": ("matplotlib.transforms", "matplotlib.text", "matplotlib.figure")
 }
 
+ADAPTED = {  # modules, and our part that adapts each
+    "matplotlib.pyplot": "worker_figures",
+    "IPython": "worker_ipython",
+    "IPython.display": "worker_ipython",
+}
+
 us = sys.modules[__name__]  # user code's __main__ is to be another module
 
 
@@ -449,10 +455,11 @@ def result_json(value, as_repr):
 
 
 class Imports:
-    """Notices the import of matplotlib, so that its figures can be shown."""
+    """Notices the import of what shows something, so that it shows it in the answer."""
 
     def find_spec(self, name, path=None, target=None):
-        if name != "matplotlib.pyplot":
+        part = ADAPTED.get(name)
+        if part is None:
             return None
         for finder in sys.meta_path:
             spec = None if finder is self else finder.find_spec(name, path, target)
@@ -461,11 +468,11 @@ class Imports:
 
                 def load_and_adapt(module):
                     load(module)
-                    session.parts.worker_figures.adapt(module)
+                    getattr(session.parts, part).adapt(module)
 
                 spec.loader.exec_module = load_and_adapt
                 return spec
-        return None
+        return session.parts.worker_ipython.spec(name) if part == "worker_ipython" else None
 
 
 def open_streams():

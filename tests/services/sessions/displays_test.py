@@ -7,6 +7,8 @@ import pool
 from pool import NEWEST
 
 MIB = 1024 * 1024
+PNG = (  # one white dot
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAG7buVgAAAABJRU5ErkJggg==")
 
 SHOWN = """
 class Shown:
@@ -151,6 +153,44 @@ class Displays(unittest.TestCase):
         self.assertEqual(self.run_code("display(df)").stdout, "   a\n0  1\n1  2\n")
         self.assertEqual(self.run_code("df.a.sum()").result, "3")
         self.assertIn("Name: a, dtype: int64", self.run_code("df.a").result)
+
+    def test_what_ipython_displays_is_displayed_whether_it_is_installed_or_not(self):
+        hide = "import sys; sys.path[:] = [at for at in sys.path if 'dist-packages' not in at]\n"
+        code = "from IPython.display import display, HTML, Image, Markdown, clear_output\n"
+        shows = "display(Image(data=%r), HTML('<b>'), Markdown('# x'))\n" % base64.b64decode(PNG)
+        for session, first in (("displays", ""), ("not-installed", hide)):
+            with self.subTest(session):
+                execution = self.pool.run(first + code + shows, session)
+                self.assertEqual(execution.result, {"type": "image", "format": "png", "base64_data": PNG})
+                self.assertEqual(execution.displays, [text("<b>"), text("# x", "text/markdown")])
+                execution = self.pool.run("display(HTML('<b>')); clear_output(); HTML('<i>')", session)
+                self.assertEqual(execution.displays, [text("<i>")])
+
+    def test_stand_in_for_ipython_shows_files_and_tells_what_it_cannot(self):
+        hide = "import sys; sys.path[:] = [at for at in sys.path if 'dist-packages' not in at]\n"
+        code = hide + (
+            "from IPython.display import *\nfrom IPython import get_ipython\nassert get_ipython() is None\n"
+            "import IPython.display\n"
+            "open('a.jpg', 'wb').write(b'\\xff\\xd8\\xff'); open('a.svg', 'w').write('<svg/>')\n"
+            "display(IPython.display.SVG(filename='a.svg'), Latex('$x$'), Math('y'), JSON({'a': 1}))\n"
+            "Image('a.jpg', width=100)")
+        execution = self.pool.run(code, "not-installed")
+        self.assertEqual(execution.stderr, "")
+        self.assertEqual(execution.result, image(b"<svg/>", "svg"))
+        self.assertEqual(execution.displays[:3], [
+            text("$x$", "text/latex"), text("$\\displaystyle y$", "text/latex"),
+            text('{"a": 1}', "application/json")])
+        self.assertEqual(execution.displays[3], image(b"\xff\xd8\xff", "jpeg"))
+        for code, message in (("Image(url='http://x/y.png')", "a session has no network"),
+                              ("Image(data=b'GIF89a')", "Image() shows PNG and JPEG"),
+                              ("HTML()", "HTML() needs data or filename"),
+                              ("Markdown(filename='none')", "No such file or directory: 'none'"),
+                              ("import IPython.kernel", "No module named 'IPython.kernel'")):
+            with self.subTest(code):
+                execution = self.pool.run(code, "not-installed")
+                self.assertEqual((execution.status, execution.state), ("Failed", "kept"))
+                self.assertIn(message, execution.stderr)
+                self.assertNotIn("worker_ipython", execution.stderr)
 
     def test_numpy_values_come_as_their_text(self):
         self.assertEqual(self.run_code("import numpy\nnumpy.arange(3)").result, "array([0, 1, 2])")
