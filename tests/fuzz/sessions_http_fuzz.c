@@ -20,10 +20,10 @@
 #include "support/fuzz.h"
 
 #include "config/config.h"
-#include "sandbox/facility.h"
 #include "http/http.h"
 #include "pool/pool.h"
 #include "protocol/protocol.h"
+#include "sandbox/facility.h"
 
 #define TOKEN      "a-token-that-inputs-hardly-have"
 #define ANSWER_MAX (256 * 1024)

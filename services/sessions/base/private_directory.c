@@ -132,7 +132,7 @@ int private_directory_make(char *path)
     }
     sweep(parent, prefix);
     for (int i = 0; i < ATTEMPTS && directory < 0; i++) {
-        memcpy(placeholder, PLACEHOLDER, strlen(PLACEHOLDER));
+        memcpy(placeholder, PLACEHOLDER, sizeof(PLACEHOLDER)); /* its end, too */
         if (mkdtemp(path) == NULL) {
             break;
         }

@@ -3,8 +3,8 @@
  */
 #include <string.h>
 
-#include "worker/display.h"
 #include "support/check.h"
+#include "worker/display.h"
 
 /* A payload of this media type with the right length in front. */
 static sk_buffer_t make_payload(const char *media_type, const void *data, size_t size)

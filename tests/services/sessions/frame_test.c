@@ -3,8 +3,8 @@
  */
 #include <string.h>
 
-#include "worker/frame.h"
 #include "support/check.h"
+#include "worker/frame.h"
 
 #define WORKER 77
 

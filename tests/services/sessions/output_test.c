@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "worker/output.h"
 #include "support/check.h"
+#include "worker/output.h"
 
 #define EURO "\xE2\x82\xAC"
 
