@@ -1,7 +1,6 @@
 """units_test.py PROGRAM DIRECTORY - the systemd units: systemd understands them as they are meant."""
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -61,7 +60,4 @@ class Units(unittest.TestCase):
 
 if __name__ == "__main__":
     UNITS, PROGRAM = sys.argv.pop(), sys.argv.pop()
-    if shutil.which("systemd-analyze") is None:
-        print("skipped: no systemd-analyze")
-        sys.exit(77)
     unittest.main(verbosity=1)
