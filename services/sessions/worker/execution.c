@@ -24,6 +24,7 @@
 #include "value.h"
 
 #define GRACE_MS      2000
+#define INTERRUPTS    2                 /* in that time: libraries catch one and go on */
 #define PIPE_TURN     (1024 * 1024)     /* read of a pipe at a time, for fairness */
 #define PIPE_LEFT_MAX (2 * 1024 * 1024) /* more than any pipe holds */
 
@@ -199,14 +200,20 @@ void execution_begin(execution_t *execution, worker_t *worker)
 
 /* ---- while it runs ---- */
 
+static void execution_press(execution_t *execution)
+{
+    execution->interrupts++;
+    worker_interrupt(execution->worker);
+    execution_set_timer(execution, execution_on_grace, GRACE_MS / INTERRUPTS);
+}
+
 static void execution_interrupt(execution_t *execution, enum cause cause)
 {
     if (execution->state != EXECUTION_RUNNING || execution->cause != CAUSE_NONE) {
         return;
     }
     execution->cause = (int)cause;
-    worker_interrupt(execution->worker);
-    execution_set_timer(execution, execution_on_grace, GRACE_MS);
+    execution_press(execution);
 }
 
 static void execution_on_deadline(uv_timer_t *timer)
@@ -218,6 +225,10 @@ static void execution_on_grace(uv_timer_t *timer)
 {
     execution_t *execution = timer->data;
 
+    if (execution->interrupts < INTERRUPTS) {
+        execution_press(execution);
+        return;
+    }
     worker_kill(execution->worker, "an interrupt did not end its execution");
 }
 

@@ -76,6 +76,7 @@ struct execution {
     const sandbox_plan_t *plan;
     worker_t *worker; /* while running */
     int cause;        /* why it is being interrupted; enum cause */
+    int interrupts;   /* so often */
     bool raised;      /* the worker reported an exception */
     bool lost_memory; /* a process that it or another had started was ended */
     sk_buffer_t traceback;

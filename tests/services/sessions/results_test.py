@@ -150,6 +150,14 @@ class Results(unittest.TestCase):
         self.assertIn("KeyboardInterrupt", execution.stderr)
         self.assertEqual(self.run_code("1").result, 1)
 
+    def test_deadline_interrupts_again_what_has_caught_the_first_one(self):
+        code = (
+            "import time\nkept = 5\ntry: time.sleep(60)\nexcept BaseException: print('caught')\ntime.sleep(60)")
+        execution = self.run_code(code, timeoutInSeconds=1)
+        self.assertEqual((execution.status, execution.state), ("Failed", "kept"))
+        self.assertEqual(execution.stdout, "caught\n")
+        self.assertEqual(self.run_code("kept").result, 5)
+
     def test_recursion_and_deep_values_are_told_and_survived(self):
         self.assertIn("RecursionError", self.run_code("def f(): f()\nf()").stderr)
         deep = self.run_code("x = []\nfor _ in range(100): x = [x]\nx").result
