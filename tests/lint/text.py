@@ -14,8 +14,8 @@ NOT_WRAPPED = (".md", ".json", ".txt", ".pc.in")
 INPUT = ("tests/fuzz/corpus/",)
 
 LEFT_FOR_LATER = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b(?!\(#\d+\))")
-# A folder that exists on one machine alone: a home or a temporary one with more below it.
-MACHINE_PATH = re.compile(r"(?<![\w.>}$])/(?:home|root|Users)/\w[\w.-]*/\w|(?<![\w.>}$])/work/\w")
+# A folder that exists on one machine alone: a home with more below it.
+MACHINE_PATH = re.compile(r"(?<![\w.>}$])/(?:home|root|Users)/\w[\w.-]*/\w")
 
 
 def check(findings, path, text):
